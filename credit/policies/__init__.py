@@ -1,0 +1,1 @@
+"""Every number a risk committee could want to change, dated."""

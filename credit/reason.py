@@ -1,0 +1,148 @@
+"""Why this score and no higher? At most four principal reasons, from factors that were scored, worst first."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from credit.errors import OutOfRange
+
+PRINCIPAL_REASONS = 4
+"""Customary upper bound on reasons for an adverse decision (Regulation B, official commentary to 1002.9(b)(2))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A feature as a reason can speak of it: stable code, family and texts with ``{value}`` and ``{reference}``.
+
+    ``direction`` is +1 where risk rises with the value, -1 where it falls, 0 where neither is promised.
+    """
+
+    feature: str
+    code: str
+    family: str
+    unit: str
+    direction: int
+    text_zh: str
+    text_en: str
+    source_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One principal reason: what was found, what it is compared with, and the points it costs (above 0)."""
+
+    code: str
+    family: str
+    text_zh: str
+    text_en: str
+    points: float
+    feature: str
+    value: float | None
+    reference: float | None
+    source_table: str
+
+
+def principal_reasons(
+    factors: Sequence[Factor],
+    *,
+    values: Sequence[float],
+    contributions: Sequence[float],
+    reference_values: Sequence[float],
+    reference_contributions: Sequence[float],
+    limit: int = PRINCIPAL_REASONS,
+) -> tuple[Reason, ...]:
+    """Return the factors that cost most points against the reference supplier, worst first, one per family.
+
+    Parameters
+    ----------
+    factors
+        The scored features in the order of the four sequences.
+    values, reference_values
+        The supplier's values and the reference supplier's (medians), NaN where missing.
+    contributions, reference_contributions
+        Points per feature of both.
+    limit
+        At most this many reasons.
+
+    Returns
+    -------
+    tuple of Reason
+        ``points`` is the reference's contribution less the supplier's, above 0. A value on the safer side of the
+        reference, in the direction the catalogue promises, is never given as a reason: it could not be acted upon.
+    """
+    lengths = {len(factors), len(values), len(contributions), len(reference_values), len(reference_contributions)}
+    if len(lengths) != 1:
+        raise OutOfRange(f"factors, values, contributions and references must have one length, found {sorted(lengths)}")
+    lost = [
+        (reference_contributions[i] - contributions[i], i)
+        for i in range(len(factors))
+        if _not_safer(factors[i].direction, values[i], reference_values[i])
+    ]
+    ordered = sorted((item for item in lost if item[0] > 0), key=lambda item: (-item[0], item[1]))
+    chosen: dict[str, Reason] = {}
+    for points, i in ordered:
+        if len(chosen) < limit and factors[i].family not in chosen:
+            chosen[factors[i].family] = _reason(factors[i], points, values[i], reference_values[i])
+    return tuple(chosen.values())
+
+
+def _not_safer(direction: int, value: float, reference: float) -> bool:
+    if direction == 0 or math.isnan(value) or math.isnan(reference):
+        return True
+    return (value - reference) * direction > 0
+
+
+def _reason(factor: Factor, points: float, value: float, reference: float) -> Reason:
+    return Reason(
+        code=factor.code,
+        family=factor.family,
+        text_zh=factor.text_zh.format(value=shown_zh(value, factor.unit), reference=shown_zh(reference, factor.unit)),
+        text_en=factor.text_en.format(value=shown_en(value, factor.unit), reference=shown_en(reference, factor.unit)),
+        points=points,
+        feature=factor.feature,
+        value=None if math.isnan(value) else value,
+        reference=None if math.isnan(reference) else reference,
+        source_table=factor.source_table,
+    )
+
+
+_UNITS_ZH = {"days": "天", "stars": "星", "months": "个月", "points": "分"}
+
+
+def shown_zh(value: float, unit: str) -> str:
+    """Return a value in its unit as a Chinese reader expects it.
+
+    Examples
+    --------
+    >>> shown_zh(0.1234, "ratio"), shown_zh(1234567.0, "cny"), shown_zh(12.0, "days"), shown_zh(math.nan, "days")
+    ('12.3%', '1,234,567元', '12天', '无记录')
+    """
+    if math.isnan(value):
+        return "无记录"
+    if unit == "cny":
+        return f"{value:,.0f}元"
+    return _percent_or_number(value, unit) + _UNITS_ZH.get(unit, "")
+
+
+def shown_en(value: float, unit: str) -> str:
+    """Return a value in its unit as an English reader expects it.
+
+    Examples
+    --------
+    >>> shown_en(0.1234, "ratio"), shown_en(1234567.0, "cny"), shown_en(1.0, "days"), shown_en(4.25, "stars")
+    ('12.3%', 'CNY 1,234,567', '1 day', '4.2 stars')
+    """
+    if math.isnan(value):
+        return "no record"
+    if unit == "cny":
+        return f"CNY {value:,.0f}"
+    number = _percent_or_number(value, unit)
+    if unit not in _UNITS_ZH:
+        return number
+    return f"{number} {unit[:-1] if number == '1' else unit}"
+
+
+def _percent_or_number(value: float, unit: str) -> str:
+    if unit == "ratio":
+        return f"{value * 100:,.1f}%"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

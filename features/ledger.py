@@ -1,0 +1,246 @@
+"""Tables to ledger: every fact that can be known about every supplier, sorted by supplier, each with the day it became known.
+
+The second step of the walk and the only pass over all the events. A `Ledger` is a set of arrays with one total order; saved, it is a
+folder of plain arrays that are mapped into memory and read for one supplier in microseconds, plus `facts.parquet` with the keys behind
+the facts, for evidence.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from credit.errors import LedgerUnreadable, NotEnoughHistory, UnknownSupplier
+from features.facts import COLUMNS, KIND_INDEX
+from features.facts_sql import FACT_ORDER, FACTS, ORDER_DELIVERY, ORDER_STATE, spans, version_views
+from features.read import RawTables
+
+FORMAT: Final = 1
+_ARRAYS: Final = ("kind", "event_day", "known_day", "party", "values", "offsets", "on_time", "party_counts", "known_from", "supplier_ids")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def to_day(day: date) -> int:
+    """Return a date as days since 1970-01-01.
+
+    Examples
+    --------
+    >>> to_day(date(1970, 1, 2))
+    1
+    """
+    return day.toordinal() - _EPOCH
+
+
+def to_date(day: int) -> date:
+    """Return days since 1970-01-01 as a date.
+
+    Examples
+    --------
+    >>> to_date(1)
+    datetime.date(1970, 1, 2)
+    """
+    return date.fromordinal(int(day) + _EPOCH)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ledger:
+    """All facts, by supplier.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        `kind` int8, `event_day`, `known_day`, `party` int32 (facts,), `values` int64 (facts, COLUMNS); per supplier `offsets` int64
+        (suppliers + 1,), `on_time` (end of the facts known on their own day), `party_counts`, `known_from` (first day anything was
+        known of the supplier) and `supplier_ids`, ascending.
+    zone : str
+        Civil days are days of this zone.
+    present : frozenset of str
+        Contract tables the platform handed over; features of the others are missing.
+    digests : mapping of str to str
+        SHA-256 of each source file.
+    evidence : duckdb connection with a view `facts` (supplier_id, kind, event_day, known_day, party, v0 .. v4, key)
+    """
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    zone: str
+    present: frozenset[str]
+    digests: Mapping[str, str]
+    evidence: duckdb.DuckDBPyConnection = field(repr=False)
+
+    @property
+    def supplier_ids(self) -> npt.NDArray[np.str_]:
+        """Supplier ids, ascending."""
+        return self.arrays["supplier_ids"]
+
+    @property
+    def last_known_day(self) -> date:
+        """The last day on which anything became known; the day after it is the first as-of that sees everything."""
+        return to_date(self.arrays["known_day"].max())
+
+    @property
+    def first_day(self) -> date:
+        """The first day on which anything became known of any supplier."""
+        return to_date(self.arrays["known_from"].min())
+
+    @property
+    def latest_as_of(self) -> date:
+        """The as-of date that sees everything the ledger knows."""
+        return date.fromordinal(self.last_known_day.toordinal() + 1)
+
+    def position(self, supplier_id: str) -> int:
+        """Return the supplier's place in the arrays, or refuse with `UnknownSupplier`."""
+        at = int(np.searchsorted(self.supplier_ids, supplier_id))
+        if at == len(self.supplier_ids) or self.supplier_ids[at] != supplier_id:
+            raise UnknownSupplier(
+                f"supplier {supplier_id!r} does not stand in the ledger; check the id, or rebuild the ledger with its events"
+            )
+        return at
+
+    def save(self, path: Path) -> None:
+        """Write the ledger to a folder, complete or not at all; an existing ledger there is replaced."""
+        path = path.resolve()
+        if path.exists() and not (path / "manifest.json").is_file():
+            raise LedgerUnreadable(f"{path} exists and is not a ledger; name another folder or remove it")
+        part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+        part.mkdir(parents=True)
+        try:
+            for name in _ARRAYS:
+                np.save(part / f"{name}.npy", self.arrays[name], allow_pickle=False)
+            target = str(part / "facts.parquet").replace("'", "''")
+            self.evidence.cursor().execute(f"COPY (FROM facts) TO '{target}' (FORMAT parquet, ROW_GROUP_SIZE 16384)")
+            manifest = {
+                "format": FORMAT,
+                "zone": self.zone,
+                "present": sorted(self.present),
+                "digests": dict(sorted(self.digests.items())),
+                "sha256": {file.name: _sha256(file) for file in sorted(part.iterdir())},
+            }
+            (part / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            _swap(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def build_ledger(tables: RawTables, *, progress: Callable[[str], None] | None = None) -> Ledger:
+    """Turn the accepted rows of the contract's tables into the ledger.
+
+    Parameters
+    ----------
+    tables : RawTables
+        As `features.read.read_tables` returns them.
+    progress : callable, optional
+        Told the name of each stage as it begins.
+
+    Returns
+    -------
+    Ledger
+        Facts in one total order: the order of rows in the files does not matter.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If the tables hold no fact at all.
+    """
+    say = progress or (lambda stage: None)
+    con = tables.con.cursor()
+    say("versions")
+    for statement in [*version_views(tables.zone), ORDER_DELIVERY, ORDER_STATE]:
+        con.execute(statement)
+    say("facts")
+    con.execute("CREATE OR REPLACE TEMP VIEW span AS " + " UNION ALL ".join(f"({query})" for query in spans(tables.zone)))
+    con.execute(FACTS)
+    say("sort")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE party AS SELECT supplier_id, party, "
+        "(row_number() OVER (PARTITION BY supplier_id ORDER BY party) - 1)::INTEGER AS code "
+        "FROM (SELECT DISTINCT supplier_id, party FROM facts)"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE supplier AS SELECT supplier_id, (row_number() OVER (ORDER BY supplier_id) - 1)::INTEGER AS supplier, "
+        "count(*) AS facts, count(*) FILTER (WHERE NOT is_late) AS on_time, "
+        f"coalesce(min(known_day) FILTER (WHERE kind <> {KIND_INDEX['supplier_registered']}), 2147483647) AS known_from, "
+        "(SELECT count(*) FROM party p WHERE p.supplier_id = f.supplier_id) AS party_counts "
+        "FROM facts f GROUP BY supplier_id ORDER BY supplier_id"
+    )
+    con.execute(
+        "CREATE OR REPLACE TABLE ledger_facts AS SELECT s.supplier, f.*, p.code FROM facts f JOIN supplier s USING (supplier_id) "
+        f"JOIN party p USING (supplier_id, party) ORDER BY {FACT_ORDER.replace('party', 'code')}"
+    )
+    con.execute("DROP TABLE facts")  # the unsorted ones
+    arrays = _fetch(con)
+    if not len(arrays["kind"]):
+        raise NotEnoughHistory("the tables hold not one dated event; there is nothing to build a ledger from")
+    con.execute(
+        "CREATE OR REPLACE VIEW facts AS SELECT supplier_id, kind, event_day, known_day, party, v0, v1, v2, v3, v4, key FROM ledger_facts"
+    )
+    return Ledger(arrays=arrays, zone=tables.zone, present=tables.present, digests=tables.digests, evidence=con)
+
+
+def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
+    facts = con.execute("SELECT kind, event_day, known_day, code AS party, v0, v1, v2, v3, v4 FROM ledger_facts").fetchnumpy()
+    suppliers = con.execute("FROM supplier ORDER BY supplier").fetchnumpy()
+    counts = np.asarray(suppliers["facts"], dtype=np.int64)
+    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+    return {
+        "kind": np.ascontiguousarray(facts["kind"], dtype=np.int8),
+        **{name: np.ascontiguousarray(facts[name], dtype=np.int32) for name in ("event_day", "known_day", "party")},
+        "values": np.stack([np.asarray(facts[f"v{i}"], dtype=np.int64) for i in range(COLUMNS)], axis=1),
+        "offsets": offsets,
+        "on_time": offsets[:-1] + np.asarray(suppliers["on_time"], dtype=np.int64),
+        "party_counts": np.asarray(suppliers["party_counts"], dtype=np.int64),
+        "known_from": np.asarray(suppliers["known_from"], dtype=np.int32),
+        "supplier_ids": np.asarray(suppliers["supplier_id"], dtype=np.str_),
+    }
+
+
+def open_ledger(path: Path) -> Ledger:
+    """Open a stored ledger; its arrays are mapped into memory, not read.
+
+    Raises
+    ------
+    LedgerUnreadable
+        If the folder is no ledger, of another format, or a file is missing or damaged in shape.
+    """
+    path = path.resolve()
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LedgerUnreadable(
+            f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`"
+        ) from error
+    if manifest.get("format") != FORMAT:
+        raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; build it again")
+    try:
+        arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+        con = duckdb.connect()
+        source = str(path / "facts.parquet").replace("'", "''")
+        con.execute(f"CREATE VIEW facts AS FROM read_parquet('{source}')")
+    except (OSError, ValueError, duckdb.Error) as error:
+        raise LedgerUnreadable(f"{path} is damaged: {type(error).__name__} while opening its arrays; build it again") from error
+    if arrays["offsets"][-1] != len(arrays["kind"]) or arrays["values"].shape != (len(arrays["kind"]), COLUMNS):
+        raise LedgerUnreadable(f"{path} is damaged: its arrays do not fit together; build it again")
+    return Ledger(arrays=arrays, zone=manifest["zone"], present=frozenset(manifest["present"]), digests=manifest["digests"], evidence=con)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _swap(part: Path, path: Path) -> None:
+    """Put the finished folder in place; an older ledger is moved aside first and removed last."""
+    old = path.with_name(f".{path.name}.{uuid4().hex}.old")
+    if path.exists():
+        os.replace(path, old)
+    os.replace(part, path)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Adapters from other data to the tables of the data contract."""

@@ -1,0 +1,1 @@
+"""The command line: the outermost door, which may call every room."""

@@ -1,0 +1,66 @@
+"""The command `lianxin`: registers every command and turns refusals into messages. Commands import what they need when they run."""
+
+import sys
+
+import typer
+
+from credit.errors import LianxinError
+from lianxin import data_commands, demo_command, model_commands, service_commands
+
+app = typer.Typer(
+    name="lianxin",
+    help="Credit that small suppliers earn by delivering: raw tables to an explained score. 链信：小供应商凭履约挣得的信用。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+import_app = typer.Typer(help="Turn other data into the tables of the data contract.", no_args_is_help=True)
+ledger_app = typer.Typer(help="Build the ledger the service reads.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys of the service.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(keys_app, name="keys")
+
+app.command("simulate")(data_commands.simulate)
+import_app.command("olist")(data_commands.import_olist)
+app.command("check")(data_commands.check)
+ledger_app.command("build")(data_commands.ledger_build)
+app.command("features")(data_commands.features)
+app.command("train")(model_commands.train)
+app.command("promote")(model_commands.promote)
+app.command("release")(model_commands.release)
+app.command("score")(model_commands.score)
+app.command("explain")(model_commands.explain)
+app.command("serve")(service_commands.serve)
+keys_app.command("create")(service_commands.keys_create)
+app.command("demo")(demo_command.demo)
+
+
+@import_app.callback()
+def _import() -> None:
+    """Turn other data into the tables of the data contract."""
+
+
+@ledger_app.callback()
+def _ledger() -> None:
+    """Build the ledger the service reads."""
+
+
+@keys_app.callback()
+def _keys() -> None:
+    """API keys of the service."""
+
+
+def main() -> None:
+    """Run the command line: exit 0 done, 1 refused with a message, 2 wrong use, 130 interrupted."""
+    try:
+        app()
+    except LianxinError as refusal:
+        print(f"lianxin: {refusal}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as refusal:
+        print(f"lianxin: {refusal.strerror or refusal}: {refusal.filename or ''}".rstrip(": "), file=sys.stderr)
+        sys.exit(1)

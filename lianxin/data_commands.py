@@ -1,0 +1,154 @@
+"""Commands from raw tables to features: simulate, import, check, ledger build, features."""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lianxin.arguments import Json, Tables, Zone, iso_date
+from lianxin.console import progress, show
+
+
+class OlistOutcome(StrEnum):
+    """Which outcome the Olist import writes as labels."""
+
+    SILENT = "silent"
+    LATE = "late"
+
+
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; it must be new, empty or an earlier simulation.")],
+    suppliers: Annotated[int, typer.Option("--suppliers", min=1, help="Suppliers on the platform.")] = 2000,
+    months: Annotated[int, typer.Option("--months", min=1, help="Months of history.")] = 48,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 20261121,
+    as_json: Json = False,
+) -> None:
+    """Simulate a platform whose true default probabilities are known.
+
+    Example: `lianxin simulate --suppliers 200 --months 30 --seed 7 work/tables`
+    """
+    from features.simulate import simulate as write_world
+
+    with progress("simulate") as tell:
+        digest = write_world(out, suppliers=suppliers, months=months, seed=seed, progress=tell)
+    result = {"folder": str(out), "suppliers": suppliers, "months": months, "seed": seed, "digest": digest}
+    show(result, as_json=as_json, lines=[f"{out}: {suppliers} suppliers, {months} months, seed {seed}", f"world digest {digest}"])
+
+
+def import_olist(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with the Olist files, original names, .csv or .csv.gz.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    outcome: Annotated[OlistOutcome, typer.Option("--outcome", help="Which outcome becomes `labels`.")] = OlistOutcome.SILENT,
+    as_json: Json = False,
+) -> None:
+    """Turn the Olist marketplace's files into the tables of the data contract.
+
+    Example: `lianxin import olist olist/ work/olist --outcome silent`
+    """
+    from features.sources.olist import import_olist as import_files
+
+    with progress("import olist") as tell:
+        tell("reading")
+        imported = import_files(source, out, outcome=outcome.value)
+    rows = dict(imported.rows)
+    show(
+        {"folder": str(out), "outcome": outcome.value, "rows": rows},
+        as_json=as_json,
+        lines=[f"{table}: {count} rows" for table, count in rows.items()],
+    )
+
+
+def check(
+    folder: Tables,
+    zone: Zone = None,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR]." )] = None,
+    as_json: Json = False,
+) -> None:
+    """Check tables against the data contract: five quality measures, and every row set aside with its row, column, rule and value.
+
+    Exit code 1 if a table cannot be imported.
+
+    Example: `lianxin check work/tables`
+    """
+    from features.quality import check_tables
+
+    with progress("check") as tell:
+        tell("reading")
+        report, set_aside = check_tables(folder, zone=zone)
+        written = set_aside.save(rejects or folder)
+    result = {**report.to_dict(), "rejects": [str(path) for path in written]}
+    show(result, as_json=as_json, lines=[*report.lines(), *(f"rows set aside: {path}" for path in written)])
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def ledger_build(
+    folder: Tables,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Ledger folder to write; an older ledger there is replaced when the new one is complete.")],
+    zone: Zone = None,
+    as_json: Json = False,
+) -> None:
+    """Build the ledger: every fact about every supplier with the day it became known.
+
+    Example: `lianxin ledger build work/tables work/ledger`
+    """
+    from features.ledger import build_ledger
+    from features.read import read_tables
+
+    with progress("ledger") as tell:
+        tell("reading", 0.0)
+        tables, rejects = read_tables(folder, zone=zone)
+        ledger = build_ledger(tables, progress=tell)
+        tell("saving", 0.9)
+        ledger.save(out)
+    result = {
+        "ledger": str(out),
+        "suppliers": len(ledger.supplier_ids),
+        "facts": len(ledger.arrays["kind"]),
+        "first_day": ledger.first_day,
+        "last_known_day": ledger.last_known_day,
+        "rows_set_aside": len(rejects),
+    }
+    line = f"{out}: {result['facts']} facts of {result['suppliers']} suppliers, known up to {ledger.last_known_day}; {len(rejects)} rows set aside"
+    show(result, as_json=as_json, lines=[line])
+
+
+def features(
+    folder: Tables,
+    out: Annotated[Path, typer.Option("--out", metavar="F.parquet", help="Parquet file to write.")],
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="One date for every supplier.")
+    ] = None,
+    monthly: Annotated[
+        tuple[str, str] | None, typer.Option("--monthly", metavar="FROM TO", help="The first day of every month in between.")
+    ] = None,
+    zone: Zone = None,
+    as_json: Json = False,
+) -> None:
+    """Build features, one row per supplier and as-of date, from what was known before that date.
+
+    DIR holds tables, or is a ledger folder.
+
+    Example: `lianxin features work/tables --monthly 2025-01-01 2025-06-01 --out work/features.parquet`
+    """
+    from credit.period import monthly_as_ofs
+    from lianxin.opening import open_or_build
+    from features.build import build_features
+
+    if (as_of is None) == (monthly is None):
+        raise typer.BadParameter("give either --as-of DATE or --monthly FROM TO")
+    with progress("features") as tell:
+        if as_of is not None:
+            dates = (as_of.date(),)
+        else:
+            dates = monthly_as_ofs(*(iso_date(day) for day in monthly or ()))
+            if not dates:
+                raise typer.BadParameter(f"no month begins between {' and '.join(monthly or ())}")
+        ledger = open_or_build(folder, zone, tell)
+        tell("features", 0.7)
+        matrix = build_features(ledger, dates)
+        matrix.save(out)
+    rows, count = matrix.values.shape
+    show({"file": str(out), "rows": rows, "features": count}, as_json=as_json, lines=[f"{out}: {rows} rows, {count} features"])

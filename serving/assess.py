@@ -1,0 +1,113 @@
+"""From a supplier's facts to its score: features from the stored ledger, points from the bundle, grade and principal reasons.
+
+The step of the walk that scores. One supplier here and a whole platform in a batch go through the same features and the same booster, and
+come out the same to the last bit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from credit.errors import BundleInvalid
+from credit.grade import Grade
+from credit.reason import Reason
+from credit.score import Score
+from features.build import FeatureMatrix, build_features
+from features.catalog import CATALOG
+from features.feature import Feature
+from features.ledger import Ledger
+from serving.refusals import AsOfOutOfRange
+from training.bundle import Scores, ScoringBundle
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A score with its grade, its principal reasons (worst first) and the feature values it rests on, in the bundle's order."""
+
+    score: Score
+    grade: Grade
+    reasons: tuple[Reason, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScores:
+    """Scores of many suppliers: row i of everything belongs to supplier i at its as-of date."""
+
+    matrix: FeatureMatrix
+    scores: Scores
+    grades: tuple[Grade, ...]
+
+
+def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date) -> Assessment:
+    """Score one supplier from what was known of it before the start of ``as_of``.
+
+    Raises
+    ------
+    AsOfOutOfRange
+        The date lies after the last one the ledger can answer for.
+    UnknownSupplier
+        The supplier does not stand in the ledger, or nothing was known of it yet.
+    BundleInvalid
+        The bundle asks for a feature this version of the catalogue does not have.
+    """
+    refuse_later_as_of(ledger, as_of)
+    matrix = build_features(ledger, [as_of], [supplier_id], features=scored_features(bundle.names))
+    score = bundle.score_of(supplier_id, as_of, matrix.values[0])
+    return Assessment(score, bundle.grades.grade(score.pd), bundle.reasons(score), tuple(matrix.values[0].tolist()))
+
+
+def score_batch(bundle: ScoringBundle, ledger: Ledger, as_of: date, suppliers: Sequence[str] | None = None) -> BatchScores:
+    """Score all suppliers known before ``as_of``, or the named ones; raises as `assess` does."""
+    refuse_later_as_of(ledger, as_of)
+    return score_matrix(bundle, build_features(ledger, [as_of], suppliers, features=scored_features(bundle.names)))
+
+
+def score_matrix(bundle: ScoringBundle, matrix: FeatureMatrix) -> BatchScores:
+    """Score every row of a matrix; its columns are found by name, never by position."""
+    scores = bundle.score(_in_order(matrix, bundle.names))
+    return BatchScores(matrix, scores, tuple(bundle.grades.grade(pd) for pd in scores.pd.tolist()))
+
+
+def refuse_later_as_of(ledger: Ledger, as_of: date) -> None:
+    """Refuse a date after the day that follows the ledger's last known one: what happened in between is not there."""
+    latest = ledger.latest_as_of
+    if as_of > latest:
+        raise AsOfOutOfRange(
+            f"The ledger answers for as-of dates up to {latest}, found {as_of}. Ask for an earlier date, or build the ledger with newer data.",
+            latest=latest,
+        )
+
+
+@lru_cache(maxsize=8)
+def scored_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Return the catalogue's declarations of the names, in their order.
+
+    Raises
+    ------
+    BundleInvalid
+        The catalogue lacks one of them.
+    """
+    known = {feature.name: feature for feature in CATALOG}
+    lacking = [name for name in names if name not in known]
+    if lacking:
+        raise BundleInvalid(
+            f"The bundle scores {len(lacking)} features that this version's catalogue does not have, first {lacking[0]!r}. "
+            f"Serve it with the version it was trained with, or release it again."
+        )
+    return tuple(known[name] for name in names)
+
+
+def _in_order(matrix: FeatureMatrix, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """Return the matrix's values with the columns in the order of ``names``."""
+    if matrix.names == names:
+        return matrix.values
+    places = {name: place for place, name in enumerate(matrix.names)}
+    lacking = [name for name in names if name not in places]
+    if lacking:
+        raise BundleInvalid(f"The matrix lacks {len(lacking)} features the bundle scores, first {lacking[0]!r}. Build it from the ledger again.")
+    return np.ascontiguousarray(matrix.values[:, [places[name] for name in names]])

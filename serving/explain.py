@@ -1,0 +1,128 @@
+"""From an assessment to the body a caller receives, and to the same body again for the documentation's examples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import quote
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from features.ledger import Ledger
+from serving.assess import Assessment, scored_features
+from serving.languages import Language, words
+from serving.schemas import (
+    ContributionPart,
+    ModelPart,
+    Purpose,
+    ReasonPart,
+    ScoreBody,
+    ScorePart,
+    Subject,
+    TrainedOn,
+    Warning_,
+)
+from training.bundle import ScoringBundle
+
+FEW_VALUES_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a score was asked for, in which request and language."""
+
+    score_id: UUID
+    request_id: str
+    purpose: Purpose
+    language: Language
+
+
+def known_before(ledger: Ledger, as_of: date) -> datetime:
+    """Return the instant before which something had to be known to count: the start of the day in the ledger's zone."""
+    return datetime(as_of.year, as_of.month, as_of.day, tzinfo=ZoneInfo(ledger.zone))
+
+
+def missing_tables(bundle: ScoringBundle, ledger: Ledger) -> list[str]:
+    """Return the contract tables the bundle's features rest on and the platform did not hand over."""
+    needed = {table for feature in scored_features(bundle.names) for table in feature.tables}
+    return sorted(needed - ledger.present)
+
+
+def model_part(bundle: ScoringBundle) -> ModelPart:
+    """Return which model this is."""
+    return ModelPart(
+        name=str(bundle.model["name"]), version=bundle.version, bundle_sha256=bundle.content_hash, trained_on=trained_on(bundle)
+    )
+
+
+def trained_on(bundle: ScoringBundle) -> TrainedOn:
+    """Return the as-of dates and rows the model learned from."""
+    return TrainedOn.model_validate(dict(bundle.model["trained_on"]), strict=False)
+
+
+def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, language: Language) -> list[Warning_]:
+    """Return what a reader of the score must know besides."""
+    codes = []
+    if missing_tables(bundle, ledger):
+        codes.append("tables_missing")
+    missing = sum(part.value is None for part in assessment.score.contributions)
+    if missing > FEW_VALUES_SHARE * len(assessment.score.contributions):
+        codes.append("few_values")
+    if assessment.score.as_of <= trained_on(bundle).last:
+        codes.append("as_of_within_training")
+    return [Warning_(code=code, text=words(language).text(f"warning.{code}")) for code in codes]
+
+
+def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, occasion: Occasion) -> ScoreBody:
+    """Return the body of a score: every field filled from the assessment, none made up."""
+    score = assessment.score
+    return ScoreBody(
+        id=occasion.score_id,
+        score=ScorePart(points=score.points, grade=assessment.grade.name, pd_12m=score.pd),
+        subject=Subject(supplier_id=score.supplier_id),
+        as_of=score.as_of,
+        known_at=known_before(ledger, score.as_of),
+        request_id=occasion.request_id,
+        purpose=occasion.purpose,
+        model=model_part(bundle),
+        base_points=score.base_points,
+        contributions=_contributions(bundle, assessment),
+        reasons=_reasons(assessment, occasion.language),
+        missing_tables=missing_tables(bundle, ledger),
+        warnings=warnings_of(bundle, ledger, assessment, occasion.language),
+        report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}",
+    )
+
+
+def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[ContributionPart]:
+    """Return all contributions in the bundle's order, the order in which they add up."""
+    return [
+        ContributionPart(feature=part.feature, value=part.value, unit=str(entry["unit"]), points=part.points)
+        for part, entry in zip(assessment.score.contributions, bundle.catalog, strict=True)
+    ]
+
+
+def _reasons(assessment: Assessment, language: Language) -> list[ReasonPart]:
+    """Return the principal reasons in the language."""
+    return [
+        ReasonPart(
+            code=reason.code,
+            family=reason.family,
+            text=reason.text_zh if language is Language.ZH_CN else reason.text_en,
+            points=reason.points,
+            feature=reason.feature,
+            value=reason.value,
+            reference=reason.reference,
+            source_table=reason.source_table,
+        )
+        for reason in assessment.reasons
+    ]
+
+
+def catalog_entry(bundle: ScoringBundle, feature: str) -> dict[str, object]:
+    """Return what the bundle's catalogue slice says of a feature."""
+    return dict(bundle.catalog[bundle.names.index(feature)])
+
+
+def in_words(pair: Sequence[str], language: Language) -> str:
+    """Return the Chinese or the English of a pair."""
+    return pair[0] if language is Language.ZH_CN else pair[1]

@@ -1,0 +1,55 @@
+"""What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.problems`."""
+
+from credit.errors import LianxinError
+
+
+class ServiceRefusal(LianxinError):
+    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
+
+    def __init__(self, message: str = "", **facts: object) -> None:
+        super().__init__(message or type(self).__name__)
+        self.facts = facts
+
+
+class NotAuthenticated(ServiceRefusal):
+    """No key, or none that is known and live."""
+
+
+class CrossSiteRefused(ServiceRefusal):
+    """A form was sent from another site."""
+
+
+class ScoreUnknown(ServiceRefusal):
+    """There is no score of that id."""
+
+
+class AsOfOutOfRange(ServiceRefusal):
+    """The as-of date lies after the last day the ledger can answer for."""
+
+
+class IdempotencyKeyMissing(ServiceRefusal):
+    """A POST that creates something came without a usable Idempotency-Key."""
+
+
+class IdempotencyKeyReused(ServiceRefusal):
+    """The Idempotency-Key was used before with another body."""
+
+
+class RequestInFlight(ServiceRefusal):
+    """The first request of this Idempotency-Key is still being worked on."""
+
+
+class BodyTooLarge(ServiceRefusal):
+    """The body is longer than the cap."""
+
+
+class MediaTypeRefused(ServiceRefusal):
+    """The body is not announced as plain JSON in UTF-8, or is encoded."""
+
+
+class BodyNotJson(ServiceRefusal):
+    """The body is not JSON as RFC 8259 has it, or goes beyond what the service reads; ``code`` says how."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

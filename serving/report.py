@@ -1,0 +1,131 @@
+"""From an assessment to the credit report a supplier or an underwriter reads: the last step of the walk.
+
+`build_report` gathers everything the page shows as numbers and pairs of words; the page only chooses the language and sets the type.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from credit.grade import Grade
+from credit.reason import Reason
+from features.evidence import Evidence, evidence_rows
+from features.ledger import Ledger
+from serving.assess import Assessment
+from serving.explain import catalog_entry, known_before, missing_tables, model_part
+from serving.rounding import round_to_sum
+from serving.schemas import ModelPart
+from training.bundle import ScoringBundle
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One grade on the band, from ``points_from`` to ``points_to``; None where it is open."""
+
+    grade: Grade
+    points_from: int | None
+    points_to: int | None
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReason:
+    """A principal reason with the rows behind its number."""
+
+    reason: Reason
+    label: tuple[str, str]
+    unit: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPart:
+    """What one feature adds, as shown: rounded so that all parts add up."""
+
+    label: tuple[str, str]
+    unit: str
+    family: str
+    value: float | None
+    points: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CreditReport:
+    """Everything on the report page. ``points`` equals ``base_points`` plus the points of ``parts``, as shown."""
+
+    supplier_id: str
+    as_of: date
+    known_before: datetime
+    points: int
+    pd: float
+    grade: Grade
+    bands: tuple[Band, ...]
+    marker: float
+    percentile: float
+    reference_rows: int
+    reasons: tuple[ReportReason, ...]
+    base_points: Decimal
+    parts: tuple[ReportPart, ...]
+    tables_used: tuple[str, ...]
+    tables_missing: tuple[str, ...]
+    model: ModelPart
+
+
+def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, *, evidence_limit: int = 10) -> CreditReport:
+    """Gather the report of an assessment; parts come largest first, bands riskiest first."""
+    score = assessment.score
+    points = round(score.points)
+    shown = round_to_sum([score.base_points, *(part.points for part in score.contributions)], Decimal(points))
+    parts = [
+        ReportPart(
+            (str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), str(entry["family"]), part.value, rounded
+        )
+        for part, entry, rounded in zip(score.contributions, bundle.catalog, shown[1:], strict=True)
+    ]
+    bands, marker = _bands(bundle, assessment)
+    model = model_part(bundle)
+    missing = missing_tables(bundle, ledger)
+    return CreditReport(
+        supplier_id=score.supplier_id,
+        as_of=score.as_of,
+        known_before=known_before(ledger, score.as_of),
+        points=points,
+        pd=score.pd,
+        grade=assessment.grade,
+        bands=bands,
+        marker=marker,
+        percentile=bundle.reference.percentile(score.points),
+        reference_rows=model.trained_on.rows,
+        reasons=tuple(_with_evidence(bundle, ledger, assessment, reason, evidence_limit) for reason in assessment.reasons),
+        base_points=shown[0],
+        parts=tuple(sorted(parts, key=lambda part: -abs(part.points))),
+        tables_used=tuple(sorted({str(entry["source_table"]) for entry in bundle.catalog} - set(missing))),
+        tables_missing=tuple(missing),
+        model=model,
+    )
+
+
+def _with_evidence(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, reason: Reason, limit: int) -> ReportReason:
+    """Add to a reason the rows behind its number."""
+    entry = catalog_entry(bundle, reason.feature)
+    evidence = evidence_rows(ledger, reason.feature, assessment.score.supplier_id, assessment.score.as_of, limit)
+    return ReportReason(reason, (str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), evidence)
+
+
+def _bands(bundle: ScoringBundle, assessment: Assessment) -> tuple[tuple[Band, ...], float]:
+    """Return the grades from riskiest to safest and where the score stands on them, 0 to 1, each grade as wide as the next."""
+    grades = bundle.grades.grades[::-1]
+    edges = [bundle.scale.points(grade.pd_to) for grade in grades[1:]]
+    low, high = [None, *map(round, edges)], [*map(round, edges), None]
+    bands = tuple(
+        Band(grade, points_from, points_to, grade == assessment.grade)
+        for grade, points_from, points_to in zip(grades, low, high, strict=True)
+    )
+    place = grades.index(assessment.grade)
+    if not edges:
+        return bands, 0.5
+    width = bundle.scale.pdo
+    start = edges[place - 1] if place > 0 else edges[0] - width
+    end = edges[place] if place < len(edges) else edges[-1] + width
+    within = min(max((assessment.score.points - start) / (end - start), 0.04), 0.96)
+    return bands, (place + within) / len(grades)

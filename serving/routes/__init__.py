@@ -1,0 +1,1 @@
+"""HTTP routes, thin: one file per resource."""

@@ -1,0 +1,137 @@
+"""Pages: the report, the login before it, and the documentation."""
+
+import re
+from datetime import date
+from typing import Annotated
+from urllib.parse import parse_qs, quote, urlencode
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from serving.assess import assess
+from serving.body import read_bytes
+from serving.evidence_table import evidence_table
+from serving.keys import authenticate, is_live
+from serving.pages import page
+from serving.problems import language_of
+from serving.refusals import CrossSiteRefused, NotAuthenticated
+from serving.report import build_report
+from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate
+from serving.service import InService, Service
+from serving.sessions import COOKIE, local_path
+
+router = APIRouter(tags=["pages"], include_in_schema=False)
+_FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
+Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
+
+
+class LoginNeeded(Exception):  # noqa: N818 (not a failure: it leads to the login page)
+    """The page needs a session; the browser is led to the login and back."""
+
+
+def session_key(request: Request, service: InService) -> int:
+    """Return the key of the browser's session, or lead it to the login."""
+    key_id = service.sessions.key_id(request.cookies.get(COOKIE))
+    if key_id is None or not is_live(service.store, key_id):
+        raise LoginNeeded
+    return key_id
+
+
+InSession = Annotated[int, Depends(session_key)]
+
+
+async def lead_to_login(request: Request, error: Exception) -> Response:
+    """Answer a page without a session."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse("/login?" + urlencode({"next": wanted}), 303)
+
+
+@router.get("/")
+def start(request: Request, service: InService, key_id: InSession, lang: Lang = None) -> Response:
+    """Show where to go from here."""
+    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=service.ledger.latest_as_of)
+
+
+@router.get("/report")
+def find_report(
+    key_id: InSession, supplier_id: Annotated[str, Query(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)], lang: Lang = None
+) -> Response:
+    """Lead from the form to the report of the supplier named in it."""
+    query = urlencode({"lang": lang}) if lang else ""
+    return RedirectResponse(f"/report/{quote(supplier_id.strip(), safe='')}?{query}".rstrip("?"), 303)
+
+
+@router.get("/report/{supplier_id:path}")
+def show_report(
+    request: Request,
+    service: InService,
+    key_id: InSession,
+    supplier_id: Annotated[str, Path(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)],
+    lang: Lang = None,
+    as_of: PlainDate | None = None,
+) -> Response:
+    """Show the credit report of a supplier."""
+    return _report_page(request, service, supplier_id, lang, as_of)
+
+
+def _report_page(request: Request, service: Service, supplier_id: str, lang: str | None, as_of: date | None) -> Response:
+    """Assess, gather and render."""
+    language = language_of(request, lang)
+    assessment = assess(service.bundle, service.ledger, supplier_id, as_of or service.ledger.latest_as_of)
+    report = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
+    tables = [evidence_table(reason.evidence, language) for reason in report.reasons]
+    here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode({"as_of": as_of.isoformat()}) + "&" if as_of else "")
+    return page("report.html.j2", language, here=here, report=report, tables=tables)
+
+
+@router.get("/login")
+def show_login(request: Request, service: InService, token: str | None = None, next: str | None = None, lang: Lang = None) -> Response:
+    """Show the login form, or take a one-time link."""
+    if token is not None:
+        key_id = service.sessions.redeem_link(token)
+        if key_id is not None:
+            return _enter(service, key_id, local_path(next))
+    language = language_of(request, lang)
+    notice = "login.link_used" if token is not None else None
+    here = "/login?" + urlencode({"next": local_path(next)}) + "&"
+    return page("login.html.j2", language, status=401 if notice else 200, here=here, next_page=local_path(next), notice=notice)
+
+
+@router.post("/login")
+async def log_in(request: Request, service: InService, lang: Lang = None) -> Response:
+    """Take the key from the form and begin a session."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise CrossSiteRefused
+    raw = await read_bytes(request, _FORM)
+    form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=8)
+    next_page = local_path(form.get("next", [""])[0])
+    try:
+        caller = authenticate(service.store, form.get("key", [""])[0].strip())
+    except NotAuthenticated:
+        here = "/login?" + urlencode({"next": next_page}) + "&"
+        return page("login.html.j2", language_of(request, lang), status=401, here=here, next_page=next_page, notice="login.wrong_key")
+    return _enter(service, caller.key_id, next_page)
+
+
+@router.post("/logout")
+def log_out(request: Request) -> Response:
+    """End the session in this browser."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise CrossSiteRefused
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def _enter(service: Service, key_id: int, next_page: str) -> Response:
+    """Set the session's cookie and go to the page."""
+    answer = RedirectResponse(next_page, 303)
+    answer.set_cookie(
+        COOKIE,
+        service.sessions.issue(key_id),
+        max_age=service.sessions.seconds,
+        httponly=True,
+        samesite="strict",
+        secure=service.settings.secure_cookies,
+    )
+    return answer

@@ -1,0 +1,90 @@
+"""Scores: ask for one, read one again."""
+
+import json
+import re
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from serving.assess import assess
+from serving.body import json_body
+from serving.explain import Occasion, score_body
+from serving.problems import language_of, request_id_of
+from serving.refusals import IdempotencyKeyMissing, ScoreUnknown
+from serving.schemas import ScoreBody, ScoreRequest
+from serving.service import CallerIn, InService, Service
+from serving.store import ScoreRecord, StoredAnswer
+
+router = APIRouter(prefix="/v1/scores", tags=["scores"])
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+
+def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="1 to 255 visible ASCII characters of your choice, a new one for each new score."),
+    ] = None,
+) -> str:
+    """Return the key of this request, or refuse with `IdempotencyKeyMissing`."""
+    if key is None or not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise IdempotencyKeyMissing
+    return key
+
+
+@router.post("", status_code=201, response_model=ScoreBody, summary="Score a supplier")
+def create_score(
+    request: Request,
+    service: InService,
+    caller: CallerIn,
+    key: Annotated[str, Depends(idempotency_key)],
+    wanted: Annotated[ScoreRequest, Depends(json_body(ScoreRequest))],
+) -> Response:
+    """Score a supplier and explain the score.
+
+    The score is stored before it is answered. Sending the same request again with the same Idempotency-Key brings the first answer, byte
+    for byte, with the header `Idempotent-Replayed: true`. Texts come in the language of Accept-Language (zh-CN, en).
+    """
+    asked = json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
+    answer = service.store.answer_once(caller.key_id, key, asked, lambda: _make_record(service, request, wanted))
+    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
+    return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
+
+
+@router.get("/{score_id}", response_model=ScoreBody, summary="Read a score again")
+def read_score(service: InService, caller: CallerIn, score_id: str) -> Response:
+    """Return a score as it was first given, byte for byte."""
+    try:
+        wanted = uuid.UUID(score_id)
+    except ValueError:
+        raise ScoreUnknown from None
+    return _response(service.store.read_score(wanted), {})
+
+
+def _make_record(service: Service, request: Request, wanted: ScoreRequest) -> ScoreRecord:
+    """Score, and put into one record what is kept."""
+    as_of = wanted.as_of or service.ledger.latest_as_of
+    assessment = assess(service.bundle, service.ledger, wanted.supplier_id, as_of)
+    occasion = Occasion(uuid.uuid4(), request_id_of(request), wanted.purpose, language_of(request))
+    body = score_body(service.bundle, service.ledger, assessment, occasion)
+    return ScoreRecord(
+        score_id=occasion.score_id,
+        supplier_id=wanted.supplier_id,
+        as_of=as_of,
+        purpose=wanted.purpose.value,
+        request_id=occasion.request_id,
+        bundle_sha256=service.bundle.content_hash,
+        language=occasion.language.value,
+        feature_values=assessment.values,
+        body=body_bytes(body),
+    )
+
+
+def body_bytes(body: ScoreBody) -> bytes:
+    """Return the bytes sent; every number in the shortest form that reads back to the same bits."""
+    return json.dumps(body.model_dump(mode="json", by_alias=True), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:
+    """Send stored bytes as they are."""
+    return Response(answer.body, answer.status, {"Content-Language": answer.language, **headers}, "application/json")

@@ -1,0 +1,177 @@
+"""What goes over the wire: the bodies of requests and answers, strict, with no field beyond those that are really filled."""
+
+import re
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _plain_date(value: object) -> object:
+    """Let only ``YYYY-MM-DD`` pass: neither a time nor a number of seconds is a date."""
+    if isinstance(value, str) and not _ISO_DATE.fullmatch(value):
+        raise PydanticCustomError("date_form", "a date is written YYYY-MM-DD")
+    return value
+
+
+SupplierId = Annotated[str, Field(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN, description="The platform's id of the supplier.")]
+PlainDate = Annotated[date, BeforeValidator(_plain_date)]
+Points = Annotated[float, Field(description="Points; higher is safer.")]
+
+
+class Purpose(StrEnum):
+    """What the score is asked for."""
+
+    CREDIT_APPLICATION = "credit_application"
+    PORTFOLIO_REVIEW = "portfolio_review"
+    OWN_INFORMATION = "own_information"
+
+
+class _Wire(BaseModel):
+    """Root of all bodies: strict types, no extra fields, not to be changed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ScoreRequest(_Wire):
+    """Ask for a supplier's score."""
+
+    supplier_id: SupplierId
+    as_of: Annotated[
+        PlainDate | None, Field(description="Only what was known before the start of this day is used. Default: the day after the last known one.")
+    ] = None
+    purpose: Annotated[Purpose, Field(description="What the score is for; kept with it.")]
+
+
+class ScorePart(_Wire):
+    """The score itself."""
+
+    points: Points
+    grade: Annotated[str, Field(description="Grade by PD band, AAA is the safest.")]
+    pd_12m: Annotated[float, Field(gt=0, lt=1, description="Probability of default within 12 months; lower is better.")]
+
+
+class Subject(_Wire):
+    """Who was scored."""
+
+    supplier_id: str
+
+
+class TrainedOn(_Wire):
+    """The as-of dates and the number of rows the model learned from."""
+
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date, Field(alias="to")]
+    rows: int
+
+
+class ModelPart(_Wire):
+    """The model that scored."""
+
+    name: str
+    version: str
+    bundle_sha256: Annotated[str, Field(description="SHA-256 over the content of the released bundle.")]
+    trained_on: TrainedOn
+
+
+class ContributionPart(_Wire):
+    """What one feature adds to the base points; negative is points lost. ``value`` is null where it is missing."""
+
+    feature: str
+    value: float | None
+    unit: str
+    points: float
+
+
+class ReasonPart(_Wire):
+    """One principal reason; ``points`` are those lost against the reference supplier."""
+
+    code: str
+    family: str
+    text: str
+    points: float
+    feature: str
+    value: float | None
+    reference: float | None
+    source_table: str
+
+
+class Warning_(_Wire):
+    """Something to know when using the score."""
+
+    code: str
+    text: str
+
+
+class ScoreBody(_Wire):
+    """A score and why: base points plus contributions, added in their order, give the points."""
+
+    id: UUID
+    score: ScorePart
+    subject: Subject
+    as_of: date
+    known_at: Annotated[datetime, Field(description="Only what was known before this instant was used.")]
+    request_id: str
+    purpose: Purpose
+    model: ModelPart
+    base_points: float
+    contributions: list[ContributionPart]
+    reasons: Annotated[list[ReasonPart], Field(max_length=4)]
+    missing_tables: Annotated[list[str], Field(description="Contract tables the model uses and the platform did not hand over.")]
+    warnings: list[Warning_]
+    report_url: str
+
+
+class GradeBand(_Wire):
+    """One grade: PD from (included) to (not included)."""
+
+    name: str
+    label: str
+    pd_from: float
+    pd_to: float
+
+
+class CurrentModel(ModelPart):
+    """The model in service, its measures as recorded when it was trained, and its scale."""
+
+    signed_by: Annotated[str | None, Field(description="Ed25519 public key of the signer, or null.")]
+    approved_by: str | None
+    features: int
+    base_score: float
+    base_odds: float
+    pdo: float
+    grades: list[GradeBand]
+    measures: dict[str, Any]
+    latest_as_of: Annotated[date, Field(description="The latest as-of date the ledger in service answers for, and the default.")]
+
+
+class Health(_Wire):
+    """The service's state in one word."""
+
+    status: str
+
+
+class ProblemError(_Wire):
+    """One field that breaks a rule."""
+
+    pointer: Annotated[str, Field(description="JSON pointer into the body, or /query/..., /header/..., /path/...")]
+    code: str
+    detail: str
+
+
+class Problem(_Wire):
+    """An error (RFC 9457), in the language of Accept-Language; it never repeats what was sent."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[ProblemError]

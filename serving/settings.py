@@ -1,0 +1,37 @@
+"""With what settings does the service run? Read once at the door from the environment, checked, and passed down."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Settings of the service; each can be set as ``LIANXIN_<NAME>`` in the environment.
+
+    ``DATABASE_URL`` (without the prefix, as is customary) names an external PostgreSQL server; then no embedded one is started.
+    ``DATABASE_OWNER_URL`` names the role that owns the tables there, and is the same as ``DATABASE_URL`` where it is not given.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIANXIN_", frozen=True, extra="forbid", populate_by_name=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    data: Path = Path("work/postgres")
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    database_owner_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_OWNER_URL", "database_owner_url"))
+    session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
+    secure_cookies: bool = False
+    """Set this behind TLS, so that a browser sends the session over TLS only."""
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_an_address(cls, host: str) -> str:
+        """Refuse what can be neither an address nor a host name."""
+        if host == "localhost":
+            return host
+        ipaddress.ip_address(host)
+        return host

@@ -1,0 +1,1 @@
+"""Feature matrix to signed scoring bundle."""

@@ -1,0 +1,244 @@
+"""The scoring bundle: everything a score needs, as one signed folder of text and JSON, and the only door into training.
+
+It needs numpy, lightgbm and cryptography, and neither pandas, mlflow, shap nor pickle.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from numpy.typing import NDArray
+
+from credit.errors import BundleInvalid, LianxinError, OutOfRange
+from credit.grade import Grade, GradeScale
+from credit.reason import Factor, Reason, principal_reasons
+from credit.scale import Scale
+from credit.score import Contribution, Score
+from training.bundle_check import compare_golden, first_parse
+from training.reference import Reference
+from training.scorer import Calibration, Scorer, Scores
+from training.seal import content_hash, dump_json, load_json, seal, unseal
+
+__all__ = ["Calibration", "Reference", "Scores", "ScoringBundle"]
+
+GOLDEN_ROWS = 20
+
+
+@dataclass(frozen=True)
+class ScoringBundle:
+    """A released model: booster, calibration, scale, grades, catalogue slice and reference distributions.
+
+    Make one with `freeze` (in training) or `load` (everywhere else).
+
+    Attributes
+    ----------
+    names
+        Feature names in the order `score` expects.
+    content_hash
+        SHA-256 over the content, the same for the same model wherever and whenever it was trained.
+    model
+        ``name``, ``trained_on`` (``from``, ``to``, ``rows``), ``digests``, ``measures``, ``policies`` and the like.
+    release
+        ``version``, ``run_id``, ``approved_by``, ``approved_at``, ``released_at`` where released; else empty.
+    signed_by
+        Public key of the signer in hexadecimal, or None.
+    """
+
+    names: tuple[str, ...]
+    catalog: tuple[Mapping[str, Any], ...]
+    factors: tuple[Factor, ...]
+    scale: Scale
+    grades: GradeScale
+    calibration: Calibration
+    reference: Reference
+    model: Mapping[str, Any]
+    release: Mapping[str, Any]
+    content_hash: str
+    signed_by: str | None
+    content: Mapping[str, bytes]
+    _scorer: Scorer
+
+    @classmethod
+    def freeze(
+        cls,
+        *,
+        model_text: str,
+        calibration: Calibration,
+        scale: Scale,
+        grades: GradeScale,
+        catalog: Sequence[Mapping[str, Any]],
+        reference_values: NDArray[np.float64],
+        model: Mapping[str, Any],
+    ) -> "ScoringBundle":
+        """Make a bundle of a fitted model; ``reference_values`` are its training rows, shape (n, f)."""
+        scorer = Scorer.from_text(model_text, calibration, scale)
+        scores = scorer.score(reference_values)
+        content = {
+            "model.txt": model_text.encode(),
+            "calibration.json": dump_json({"slope": calibration.slope, "intercept": calibration.intercept}),
+            "scale.json": dump_json({"base_score": scale.base_score, "base_odds": scale.base_odds, "pdo": scale.pdo}),
+            "grades.json": dump_json([_grade_json(grade) for grade in grades.grades]),
+            "catalog.json": dump_json([dict(entry) for entry in catalog]),
+            "reference.json": dump_json(Reference.of(reference_values, scores).to_json()),
+            "golden.json": dump_json(_golden(scorer, reference_values, scores)),
+            "model.json": dump_json(dict(model)),
+        }
+        return cls._assemble(content, release={}, found_hash=content_hash(content), signed_by=None)
+
+    @classmethod
+    def load(cls, path: Path, *, trusted_key: str | None = None) -> "ScoringBundle":
+        """Read, verify and try a bundle folder.
+
+        Parameters
+        ----------
+        path
+            The folder.
+        trusted_key
+            Ed25519 public key in hexadecimal that must have signed it; None accepts any signer and none.
+
+        Raises
+        ------
+        BundleTampered
+            Signature, hashes or files are not those of a release by ``trusted_key``.
+        BundleInvalid
+            It is untampered and cannot be used; the process that loads it survives in either case.
+        """
+        sealed = unseal(Path(path), trusted_key=trusted_key)
+        return cls._assemble(
+            sealed.content,
+            release=sealed.release,
+            found_hash=sealed.content_hash,
+            signed_by=sealed.signed_by,
+            in_child_first=True,
+        )
+
+    @classmethod
+    def _assemble(
+        cls,
+        content: Mapping[str, bytes],
+        *,
+        release: Mapping[str, Any],
+        found_hash: str,
+        signed_by: str | None,
+        in_child_first: bool = False,
+    ) -> "ScoringBundle":
+        try:
+            parts = {name: load_json(data, name) for name, data in content.items() if name.endswith(".json")}
+            scale, calibration = Scale(**parts["scale.json"]), Calibration(**parts["calibration.json"])
+            catalog = tuple(parts["catalog.json"])
+            text = content["model.txt"].decode()
+            if in_child_first:
+                first_parse(text, calibration, scale, parts["golden.json"])
+            scorer = Scorer.from_text(text, calibration, scale)
+            compare_golden(scorer, parts["golden.json"])
+            bundle = cls(
+                names=tuple(entry["name"] for entry in catalog),
+                catalog=catalog,
+                factors=tuple(_factor(entry) for entry in catalog),
+                scale=scale,
+                grades=GradeScale(tuple(Grade(**entry) for entry in parts["grades.json"])),
+                calibration=calibration,
+                reference=Reference.from_json(parts["reference.json"]),
+                model=parts["model.json"],
+                release=release,
+                content_hash=found_hash,
+                signed_by=signed_by,
+                content=content,
+                _scorer=scorer,
+            )
+        except LianxinError as error:
+            raise BundleInvalid(f"the bundle {found_hash[:12]} cannot be used: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleInvalid(f"the bundle {found_hash[:12]} has a part of another form: {error!r}"[:300]) from error
+        bundle._widths_agree()
+        return bundle
+
+    def _widths_agree(self) -> None:
+        if list(self.names) != self._scorer.names or len(self.reference.medians) != len(self.names):
+            raise BundleInvalid(
+                "catalog.json, reference.json and model.txt must name the same features in one order, "
+                f"found {len(self.names)}, {len(self.reference.medians)} and {self._scorer.width}"
+            )
+
+    @property
+    def version(self) -> str:
+        """The released version, or the first 12 characters of the content hash before a release."""
+        return str(self.release.get("version") or self.content_hash[:12])
+
+    def score(self, values: NDArray[np.float64]) -> Scores:
+        """Return points, PD and points per feature of ``values``, shape (n, f) in the order of `names`.
+
+        Missing is NaN. Row by row and in one batch give the same bits. Raises `OutOfRange` on infinities and on another width.
+        """
+        return self._scorer.score(values)
+
+    def score_of(self, supplier_id: str, as_of: date, row: NDArray[np.float64]) -> Score:
+        """Return the score of one supplier from its feature row, shape (f,)."""
+        scores = self.score(np.asarray(row, dtype=np.float64).reshape(1, -1))
+        return Score(
+            supplier_id=supplier_id,
+            as_of=as_of,
+            pd=float(scores.pd[0]),
+            points=float(scores.points[0]),
+            base_points=scores.base_points,
+            contributions=tuple(
+                Contribution(name, None if np.isnan(value) else value, points)
+                for name, value, points in zip(self.names, np.asarray(row).tolist(), scores.contributions[0].tolist(), strict=True)
+            ),
+        )
+
+    def reasons(self, score: Score) -> tuple[Reason, ...]:
+        """Return the principal reasons of a score of this bundle: at most four, worst first."""
+        if tuple(part.feature for part in score.contributions) != self.names:
+            raise OutOfRange("the score must come from this bundle: its features are others")
+        return principal_reasons(
+            self.factors,
+            values=[float("nan") if part.value is None else part.value for part in score.contributions],
+            contributions=[part.points for part in score.contributions],
+            reference_values=self.reference.medians,
+            reference_contributions=self.reference.contributions,
+        )
+
+    def save(self, path: Path, *, release: Mapping[str, Any] | None = None, key: Ed25519PrivateKey | None = None) -> str:
+        """Write the bundle into the new folder ``path``, signed where a key is given; return the content hash."""
+        return seal(Path(path), self.content, self.release if release is None else release, key)
+
+
+def _golden(scorer: Scorer, values: NDArray[np.float64], scores: Scores) -> dict[str, Any]:
+    """Choose rows over the whole range of scores, and one where everything is missing."""
+    order = np.argsort(scores.points, kind="stable")
+    picked = order[np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS - 1).astype(np.intp))]
+    rows = np.vstack([values[picked], np.full((1, values.shape[1]), np.nan)])
+    golden = scorer.score(rows)
+    return {
+        "rows": [[None if np.isnan(cell) else cell.hex() for cell in row] for row in rows.tolist()],
+        "points": [points.hex() for points in golden.points.tolist()],
+        "pd": [pd.hex() for pd in golden.pd.tolist()],
+    }
+
+
+def _grade_json(grade: Grade) -> dict[str, Any]:
+    return {
+        "name": grade.name,
+        "label_zh": grade.label_zh,
+        "label_en": grade.label_en,
+        "pd_from": grade.pd_from,
+        "pd_to": grade.pd_to,
+    }
+
+
+def _factor(entry: Mapping[str, Any]) -> Factor:
+    return Factor(
+        feature=entry["name"],
+        code=entry["code"],
+        family=entry["family"],
+        unit=entry["unit"],
+        direction=entry["direction"],
+        text_zh=entry["zh"],
+        text_en=entry["en"],
+        source_table=entry["source_table"],
+    )
