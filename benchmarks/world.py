@@ -210,11 +210,12 @@ def measured(folder: Path, months: int) -> dict[str, float | int | str]:
     orders, truths = con.execute("SELECT (SELECT count(*) FROM o), (SELECT count(*) FROM truth)").fetchone() or (0, 0)
     rows["a"] = [months - (2026 - d.year) * 12 - (7 - d.month) for d in rows.as_of]
     rows["i"] = pd.Series(range(len(ids)), index=ids)[rows.supplier_id].to_numpy()
-    rows = rows[(rows.a >= 12) & (rows.a <= months - 12)].reset_index(drop=True)
+    first = 12 if months >= 60 else 6  # a short history leaves few as-ofs to train on
+    rows = rows[(rows.a >= first) & (rows.a <= months - 12)].reset_index(drop=True)
     share_late = float(rows.indeterminate.mean())
     known = rows[rows.indeterminate == 0].reset_index(drop=True)
     test = (known.a > months - 24).to_numpy()
-    train = (known.a <= months - 23 - 12).to_numpy() if months >= 40 else ~test
+    train = (known.a <= months - 23 - 12).to_numpy()
     peer, seen = views(con, months, ids)
     gini = lambda auc: 2 * auc - 1  # noqa: E731
     t = known[test]

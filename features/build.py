@@ -62,6 +62,21 @@ def write_parquet(columns: dict[str, Any], path: Path, *, select: str = "*") -> 
     part.replace(path)
 
 
+def month_starts(first: date, last: date) -> list[date]:
+    """Return the first day of every month from `first` to `last`, both included where they are first days.
+
+    Examples
+    --------
+    >>> month_starts(date(2025, 11, 15), date(2026, 1, 1))
+    [datetime.date(2025, 12, 1), datetime.date(2026, 1, 1)]
+    """
+    if last < first:
+        raise OutOfRange(f"the last as-of ({last}) lies before the first ({first}); give them in order of time")
+    months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    starts = [date(month // 12, month % 12 + 1, 1) for month in months]
+    return [start for start in starts if first <= start <= last]
+
+
 def build_features(
     ledger: Ledger, as_of: Sequence[date], suppliers: Sequence[str] | None = None, *, features: tuple[Feature, ...] = CATALOG
 ) -> FeatureMatrix:

@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.errors import LedgerUnreadable, NotEnoughHistory, UnknownSupplier
-from features.facts import COLUMNS, KIND_INDEX
+from features.facts import COLUMNS, KIND_INDEX, KINDS, PLANNED_KINDS
 from features.facts_sql import FACT_ORDER, FACTS, ORDER_DELIVERY, ORDER_STATE, spans, version_views
 from features.read import RawTables
 
 FORMAT: Final = 1
-_ARRAYS: Final = ("kind", "event_day", "known_day", "party", "values", "offsets", "on_time", "party_counts", "known_from", "supplier_ids")
+_ARRAYS: Final = ("kind", "event_day", "known_day", "party", "values", "offsets", "on_time", "party_counts", "known_from", "supplier_ids", "span")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
@@ -61,7 +61,7 @@ class Ledger:
     arrays : mapping of str to array
         `kind` int8, `event_day`, `known_day`, `party` int32 (facts,), `values` int64 (facts, COLUMNS); per supplier `offsets` int64
         (suppliers + 1,), `on_time` (end of the facts known on their own day), `party_counts`, `known_from` (first day anything was
-        known of the supplier) and `supplier_ids`, ascending.
+        known of the supplier) and `supplier_ids`, ascending; `span` int32 (2,), the first and last day on which trade became known.
     zone : str
         Civil days are days of this zone.
     present : frozenset of str
@@ -84,13 +84,13 @@ class Ledger:
 
     @property
     def last_known_day(self) -> date:
-        """The last day on which anything became known; the day after it is the first as-of that sees everything."""
-        return to_date(self.arrays["known_day"].max())
+        """The last day on which something became known; a promise or due day that lies ahead does not count."""
+        return to_date(self.arrays["span"][1])
 
     @property
     def first_day(self) -> date:
-        """The first day on which anything became known of any supplier."""
-        return to_date(self.arrays["known_from"].min())
+        """The first day on which trade became known of any supplier."""
+        return to_date(self.arrays["span"][0])
 
     @property
     def latest_as_of(self) -> date:
@@ -177,9 +177,9 @@ def build_ledger(tables: RawTables, *, progress: Callable[[str], None] | None = 
         f"JOIN party p USING (supplier_id, party) ORDER BY {FACT_ORDER.replace('party', 'code')}"
     )
     con.execute("DROP TABLE facts")  # the unsorted ones
-    arrays = _fetch(con)
-    if not len(arrays["kind"]):
+    if not con.execute("SELECT count(*) FROM ledger_facts").fetchall()[0][0]:
         raise NotEnoughHistory("the tables hold not one dated event; there is nothing to build a ledger from")
+    arrays = _fetch(con)
     con.execute(
         "CREATE OR REPLACE VIEW facts AS SELECT supplier_id, kind, event_day, known_day, party, v0, v1, v2, v3, v4, key FROM ledger_facts"
     )
@@ -189,6 +189,12 @@ def build_ledger(tables: RawTables, *, progress: Callable[[str], None] | None = 
 def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
     facts = con.execute("SELECT kind, event_day, known_day, code AS party, v0, v1, v2, v3, v4 FROM ledger_facts").fetchnumpy()
     suppliers = con.execute("FROM supplier ORDER BY supplier").fetchnumpy()
+    planned = ", ".join(str(KIND_INDEX[kind]) for kind in PLANNED_KINDS)
+    trade = ", ".join(str(i) for i, kind in enumerate(KINDS) if kind.table != "suppliers")
+    span = con.execute(
+        f"SELECT coalesce(min(known_day) FILTER (WHERE kind IN ({trade})), min(known_day)), max(known_day) FROM ledger_facts "
+        f"WHERE kind NOT IN ({planned})"
+    ).fetchone()
     counts = np.asarray(suppliers["facts"], dtype=np.int64)
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
     return {
@@ -200,6 +206,7 @@ def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
         "party_counts": np.asarray(suppliers["party_counts"], dtype=np.int64),
         "known_from": np.asarray(suppliers["known_from"], dtype=np.int32),
         "supplier_ids": np.asarray(suppliers["supplier_id"], dtype=np.str_),
+        "span": np.asarray(span, dtype=np.int32),
     }
 
 

@@ -12,9 +12,10 @@ import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from zoneinfo import ZoneInfo
 
 from credit.errors import OutOfRange, TableUnreadable
@@ -141,8 +142,7 @@ def csv_header(path: Path) -> tuple[str, ...]:
     TableUnreadable
         If the file is empty, is not UTF-8, is really another format, or names a column twice (case does not count).
     """
-    opened = gzip.open if path.name.endswith(".gz") else Path.open
-    with opened(path, "rb") as stream:
+    with _open_bytes(path) as stream:
         head = stream.read(_HEADER_BYTES)
     if not head.strip():
         raise TableUnreadable(f"{path.name}: the file is empty; give it a header line with the contract's column names")
@@ -157,6 +157,32 @@ def csv_header(path: Path) -> tuple[str, ...]:
     names = tuple(name.strip() or f"column {place + 1}" for place, name in enumerate(record))
     refuse_duplicates(path.name, names)
     return names
+
+
+def blank_lines_before(path: Path, offsets: Sequence[int]) -> list[int]:
+    """How many blank lines stand before each byte offset of a CSV file's text; blank lines inside quotes do not count.
+
+    Parameters
+    ----------
+    offsets
+        Ascending.
+    """
+    counts: list[int] = []
+    blank, position, inside_quotes = 0, 0, False
+    with _open_bytes(path) as stream:
+        for line in stream:
+            while len(counts) < len(offsets) and offsets[len(counts)] <= position:
+                counts.append(blank)
+            if len(counts) == len(offsets):
+                break
+            blank += not inside_quotes and not line.strip(b"\r\n")
+            inside_quotes ^= bool(line.count(b'"') % 2)
+            position += len(line)
+    return counts + [blank] * (len(offsets) - len(counts))
+
+
+def _open_bytes(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")  # type: ignore[return-value]
 
 
 def refuse_duplicates(file: str, names: tuple[str, ...]) -> None:

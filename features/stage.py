@@ -17,7 +17,7 @@ import duckdb
 from credit.errors import TableUnreadable
 from features.cells import quoted, text_literal, unreadable_as
 from features.columns import Table
-from features.raw_files import csv_header, digest_of, refuse_duplicates
+from features.raw_files import blank_lines_before, csv_header, digest_of, refuse_duplicates
 from features.rejects import REJECTS_TABLE, VALUE_LENGTH
 
 MAX_ROW_BYTES = 16 << 20
@@ -147,7 +147,7 @@ def _stage_csv(con: duckdb.DuckDBPyConnection, table: Table, path: Path, file: s
         f"store_rejects = true, rejects_table = 'csv_errors', rejects_scan = 'csv_scans')"
     )
     _create_stage(con, have, source)
-    misshapen = _set_misshapen_aside(con, table.name, file)
+    misshapen = _set_misshapen_aside(con, table.name, path)
     con.execute("DROP TABLE csv_errors; DROP TABLE csv_scans")
     return Staged(file, dict.fromkeys(have, "VARCHAR"), unknown, digest, misshapen)
 
@@ -158,37 +158,39 @@ def _create_stage(con: duckdb.DuckDBPyConnection, have: dict[str, str], source: 
     con.execute("CREATE OR REPLACE TABLE work.shifts (good_before BIGINT, shift BIGINT)")
 
 
-def _set_misshapen_aside(con: duckdb.DuckDBPyConnection, table: str, file: str) -> int:
-    """Rows DuckDB could not split into cells: to the rejects, with the number of rows each swallowed.
+def _set_misshapen_aside(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
+    """Rows DuckDB could not split into cells: to the rejects. Return how many lines of text they took.
 
     Their numbers leave gaps in the numbers of the good rows: ``work.shifts`` says how many misshapen rows stand before
-    each stretch of good ones.
+    each stretch of good ones. DuckDB counts blank lines as rows here, though it skips them elsewhere.
     """
-    rule = " ".join(f"WHEN '{error}' THEN '{name}'" for error, name in _SHAPE_RULES.items())
-    con.execute(
+    whens = " ".join(f"WHEN '{error}' THEN '{name}'" for error, name in _SHAPE_RULES.items())
+    found = con.execute(
         f"""
-        CREATE OR REPLACE TABLE work.misshapen AS
-        SELECT line - 1 AS data_row, any_value(csv_line) AS value,
-               min(CASE error_type::VARCHAR {rule} ELSE 'row_is_readable' END) AS rule,
-               min(error_message) AS message
-        FROM csv_errors GROUP BY line, line_byte_position
+        SELECT line, line_byte_position, any_value(csv_line), min(error_message),
+               min(CASE CAST(error_type AS VARCHAR) {whens} ELSE 'row_is_readable' END)
+        FROM csv_errors GROUP BY line, line_byte_position ORDER BY line, line_byte_position
         """
+    ).fetchall()
+    if not found:
+        return 0
+    texts = [(text or message).lstrip("\r\n") for _, _, text, message, _ in found]
+    leading = [len(text) - len(text.lstrip("\r\n")) if text else 0 for _, _, text, _, _ in found]
+    blank = blank_lines_before(path, [row[1] + more for row, more in zip(found, leading, strict=True)])
+    numbers = [row[0] - 1 - skipped for row, skipped in zip(found, blank, strict=True)]
+    con.execute(
+        f"INSERT INTO {REJECTS_TABLE} SELECT $table, $file, unnest($rows), '', unnest($rules), unnest($values)",
+        {
+            "table": table,
+            "file": path.name,
+            "rows": numbers,
+            "rules": [row[4] for row in found],
+            "values": [text[:VALUE_LENGTH] for text in texts],
+        },
     )
     con.execute(
-        f"""
-        INSERT INTO {REJECTS_TABLE}
-        SELECT $table, $file, data_row, '', rule, left(coalesce(value, message), {VALUE_LENGTH}) FROM work.misshapen
-        """,
-        {"table": table, "file": file},
+        "INSERT INTO work.shifts SELECT good_before, max(shift) FROM "
+        "(SELECT unnest($good) AS good_before, unnest($shift) AS shift) GROUP BY good_before",
+        {"good": [number - place for place, number in enumerate(numbers, 1)], "shift": [*range(1, len(numbers) + 1)]},
     )
-    con.execute(
-        """
-        INSERT INTO work.shifts
-        SELECT data_row - place, max(place) FROM
-            (SELECT data_row, row_number() OVER (ORDER BY data_row) AS place FROM work.misshapen)
-        GROUP BY ALL
-        """
-    )
-    swallowed = "1 + length(rtrim(value, chr(10))) - length(replace(rtrim(value, chr(10)), chr(10), ''))"
-    found = con.execute(f"SELECT coalesce(sum(coalesce({swallowed}, 1)), 0) FROM work.misshapen").fetchone()
-    return int(found[0]) if found else 0
+    return sum(1 + text.rstrip("\r\n").count("\n") for text in texts)

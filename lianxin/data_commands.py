@@ -76,11 +76,11 @@ def check(
 
     with progress("check") as tell:
         tell("reading")
-        report, set_aside = check_tables(folder, zone=zone)
-        written = set_aside.save(rejects or folder)
+        report = check_tables(folder, zone=zone)
+        written = report.rejects.save(rejects or folder) if report.rejects else ()
     result = {**report.to_dict(), "rejects": [str(path) for path in written]}
     show(result, as_json=as_json, lines=[*report.lines(), *(f"rows set aside: {path}" for path in written)])
-    if report.problems:
+    if not report.passed:
         raise typer.Exit(1)
 
 
@@ -133,17 +133,16 @@ def features(
 
     Example: `lianxin features work/tables --monthly 2025-01-01 2025-06-01 --out work/features.parquet`
     """
-    from credit.period import monthly_as_ofs
     from lianxin.opening import open_or_build
-    from features.build import build_features
+    from features.build import build_features, month_starts
 
     if (as_of is None) == (monthly is None):
         raise typer.BadParameter("give either --as-of DATE or --monthly FROM TO")
     with progress("features") as tell:
         if as_of is not None:
-            dates = (as_of.date(),)
+            dates = [as_of.date()]
         else:
-            dates = monthly_as_ofs(*(iso_date(day) for day in monthly or ()))
+            dates = month_starts(*(iso_date(day) for day in monthly or ()))
             if not dates:
                 raise typer.BadParameter(f"no month begins between {' and '.join(monthly or ())}")
         ledger = open_or_build(folder, zone, tell)

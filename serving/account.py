@@ -74,7 +74,9 @@ def server_account(data: Path) -> Account:
     if owner is not None:
         entry = _entry(owner)
         if entry.pw_uid == 0:
-            raise ServiceUnavailable(f"PostgreSQL refuses to run as root, but {data} belongs to root. Remove it or give it to another user.")
+            raise ServiceUnavailable(
+                f"PostgreSQL refuses to run as root, but {data} belongs to root. Remove it or give it to another user."
+            )
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, is_other=True)
     for name in SYSTEM_USERS:
         try:

@@ -78,7 +78,7 @@ def refuse_later_as_of(ledger: Ledger, as_of: date) -> None:
     latest = ledger.latest_as_of
     if as_of > latest:
         raise AsOfOutOfRange(
-            f"The ledger answers for as-of dates up to {latest}, found {as_of}. Ask for an earlier date, or build the ledger with newer data.",
+            f"The ledger answers for as-of dates up to {latest}, found {as_of}. Ask for an earlier date, or build it anew.",
             latest=latest,
         )
 
@@ -109,5 +109,7 @@ def _in_order(matrix: FeatureMatrix, names: tuple[str, ...]) -> npt.NDArray[np.f
     places = {name: place for place, name in enumerate(matrix.names)}
     lacking = [name for name in names if name not in places]
     if lacking:
-        raise BundleInvalid(f"The matrix lacks {len(lacking)} features the bundle scores, first {lacking[0]!r}. Build it from the ledger again.")
+        raise BundleInvalid(
+            f"The matrix lacks {len(lacking)} features the bundle scores, first {lacking[0]!r}. Build it from the ledger again."
+        )
     return np.ascontiguousarray(matrix.values[:, [places[name] for name in names]])

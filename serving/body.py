@@ -89,9 +89,7 @@ def parse_strictly(raw: bytes) -> object:
         raise BodyNotJson("not_utf8") from None
     _refuse_deep(text)
     try:
-        value = json.loads(
-            text, parse_int=_integer, parse_float=_number, parse_constant=_constant, object_pairs_hook=_object
-        )
+        value = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise BodyNotJson("not_json") from None
     _refuse_unwanted(value)

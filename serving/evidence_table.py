@@ -42,7 +42,12 @@ def evidence_table(evidence: Evidence, language: Language) -> EvidenceTable:
 def _cells(row: EvidenceRow, shown: list[tuple[int, str, str]], spoken: Words, *, has_party: bool) -> tuple[str, ...]:
     """Return one row as text."""
     party = [row.party or "–"] if has_party else []
-    return (row.key, spoken.short_date(row.event_day), *party, *(_cell(row.values[place], name, unit, spoken) for place, name, unit in shown))
+    return (
+        row.key,
+        spoken.short_date(row.event_day),
+        *party,
+        *(_cell(row.values[place], name, unit, spoken) for place, name, unit in shown),
+    )
 
 
 def _is_flag(name: str, unit: str) -> bool:

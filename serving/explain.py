@@ -13,13 +13,13 @@ from serving.languages import Language, words
 from serving.schemas import (
     ContributionPart,
     ModelPart,
+    Notice,
     Purpose,
     ReasonPart,
     ScoreBody,
     ScorePart,
     Subject,
     TrainedOn,
-    Warning_,
 )
 from training.bundle import ScoringBundle
 
@@ -59,7 +59,7 @@ def trained_on(bundle: ScoringBundle) -> TrainedOn:
     return TrainedOn.model_validate(dict(bundle.model["trained_on"]), strict=False)
 
 
-def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, language: Language) -> list[Warning_]:
+def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, language: Language) -> list[Notice]:
     """Return what a reader of the score must know besides."""
     codes = []
     if missing_tables(bundle, ledger):
@@ -69,7 +69,7 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
         codes.append("few_values")
     if assessment.score.as_of <= trained_on(bundle).last:
         codes.append("as_of_within_training")
-    return [Warning_(code=code, text=words(language).text(f"warning.{code}")) for code in codes]
+    return [Notice(code=code, text=words(language).text(f"warning.{code}")) for code in codes]
 
 
 def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, occasion: Occasion) -> ScoreBody:

@@ -4,7 +4,7 @@ All words of pages and problems stand in ``locale/<language>/LC_MESSAGES/lianxin
 are read once, through Babel, with no compile step. Numbers, dates and amounts are formatted by Babel too.
 """
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -70,6 +70,7 @@ class Words:
     """The words and number forms of one language."""
 
     def __init__(self, language: Language) -> None:
+        """Read the words of the language."""
         self.language = language
         self.locale = Locale.parse(language.locale_name)
         with (LOCALE_FOLDER / language.locale_name / "LC_MESSAGES" / "lianxin.po").open("rb") as stream:
@@ -93,13 +94,13 @@ class Words:
 
     def value(self, value: object) -> str:
         """Format a value of ours: a date, a whole number, a decimal; everything else as it stands."""
-        if isinstance(value, datetime | date):
-            return self.date(value)
+        if isinstance(value, date):
+            return self.long_date(value)
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return self.number(value)
         return str(value)
 
-    def date(self, value: date) -> str:
+    def long_date(self, value: date) -> str:
         """Format a date in the long form of the language."""
         return str(format_date(value, format="long", locale=self.locale))
 

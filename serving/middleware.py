@@ -34,6 +34,7 @@ class Envelope:
     """Outermost layer of the application."""
 
     def __init__(self, app: ASGIApp) -> None:
+        """Wrap the application."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """How does a page come about? From a template, in one language, escaped, with no script anywhere."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters["tojson_plain"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
 def page(template: str, language: Language, *, status: int = 200, **values: Any) -> HTMLResponse:

@@ -72,6 +72,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, folder: Path, *, ready_seconds: float = READY_SECONDS) -> None:
+        """Choose the place; nothing is started yet."""
         self.place = place_for(folder)
         self._ready_seconds = ready_seconds
         self._data = self.place / "data"
@@ -84,10 +85,12 @@ class EmbeddedPostgres:
         self.was_adopted = False
 
     def __enter__(self) -> Self:
+        """Start."""
         self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop, whatever happened."""
         self.stop()
 
     def start(self) -> None:
@@ -121,15 +124,11 @@ class EmbeddedPostgres:
 
     def owner_url(self) -> URL:
         """Return the address for the owner of the tables, for migrations only; it carries a password, never print it."""
-        return self._url(OWNER_ROLE, self._known_credentials().owner)
+        return _url(OWNER_ROLE, self._known_credentials().owner, self.socket_folder)
 
     def app_url(self) -> URL:
         """Return the address for the application; it carries a password, never print it."""
-        return self._url(APP_ROLE, self._known_credentials().app)
-
-    def _url(self, role: str, password: str) -> URL:
-        """Build an address on the private socket."""
-        return URL.create("postgresql+psycopg", role, password, database=DATABASE, query={"host": str(self.socket_folder)})
+        return _url(APP_ROLE, self._known_credentials().app, self.socket_folder)
 
     def _known_credentials(self) -> Credentials:
         """Return the passwords of the started server."""
@@ -276,3 +275,18 @@ def _stale_socket_folder(data: Path) -> Path | None:
     except OSError:
         return None
     return Path(lines[4].strip()) if len(lines) > 4 and lines[4].strip() else None
+
+
+def running_owner_url(folder: Path) -> URL | None:
+    """Return the owner's address of a server that runs on the folder, whoever started it; None where none runs."""
+    place = place_for(folder)
+    found = running_postmaster(place / "data")
+    if found is None or not found.is_ready:
+        return None
+    owner = read_or_make_credentials(place, has_data=True).owner
+    return _url(OWNER_ROLE, owner, found.socket_folder)
+
+
+def _url(role: str, password: str, socket_folder: Path | None) -> URL:
+    """Build an address on the private socket."""
+    return URL.create("postgresql+psycopg", role, password, database=DATABASE, query={"host": str(socket_folder)})

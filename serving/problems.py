@@ -27,6 +27,7 @@ from credit.errors import (
     UnknownSupplier,
 )
 from serving.languages import Language, choose_language, words
+from serving.pages import page
 from serving.refusals import (
     AsOfOutOfRange,
     BodyNotJson,
@@ -91,9 +92,14 @@ def problem(
     facts
         Values of ours that the text mentions.
     """
-    language = choose_language(request.headers.get("accept-language"))
+    language = language_of(request)
     spoken = words(language)
     request_id = request_id_of(request)
+    if _wants_page(request):
+        shown = {"title": spoken.text(f"problem.{code}.title"), "detail": spoken.text(f"problem.{code}.detail", **(facts or {}))}
+        answer = page("error.html.j2", language, status=status, request_id=request_id, **shown)
+        answer.headers.update(headers or {})
+        return answer
     content = {
         "type": f"/docs#{code}",
         "title": spoken.text(f"problem.{code}.title"),
@@ -105,6 +111,11 @@ def problem(
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def _wants_page(request: Request) -> bool:
+    """Tell whether a browser asks for one of the pages."""
+    return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
 
 
 def request_id_of(request: Request) -> str:

@@ -3,10 +3,11 @@
 from credit.errors import LianxinError
 
 
-class ServiceRefusal(LianxinError):
+class ServiceRefusal(LianxinError):  # noqa: N818 (the name is the refusal)
     """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
 
     def __init__(self, message: str = "", **facts: object) -> None:
+        """Take a message for the log and facts for the caller."""
         super().__init__(message or type(self).__name__)
         self.facts = facts
 
@@ -51,5 +52,6 @@ class BodyNotJson(ServiceRefusal):
     """The body is not JSON as RFC 8259 has it, or goes beyond what the service reads; ``code`` says how."""
 
     def __init__(self, code: str) -> None:
+        """Take the stable code of the rule."""
         super().__init__(code)
         self.code = code

@@ -77,9 +77,7 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
     points = round(score.points)
     shown = round_to_sum([score.base_points, *(part.points for part in score.contributions)], Decimal(points))
     parts = [
-        ReportPart(
-            (str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), str(entry["family"]), part.value, rounded
-        )
+        ReportPart((str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), str(entry["family"]), part.value, rounded)
         for part, entry, rounded in zip(score.contributions, bundle.catalog, shown[1:], strict=True)
     ]
     bands, marker = _bands(bundle, assessment)

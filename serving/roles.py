@@ -24,8 +24,8 @@ def ensure_roles(socket_folder: str, credentials: Credentials) -> None:
             if _is_missing(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role):
                 _create_role(connection, role, password)
         for setting, value in _APP_LIMITS:
-            statement = sql.SQL("ALTER ROLE {} SET {} = {}")
-            connection.execute(statement.format(sql.Identifier(APP_ROLE), sql.Identifier(setting), sql.Literal(value)))
+            limit = sql.SQL("ALTER ROLE {} SET {} = {}")
+            connection.execute(limit.format(sql.Identifier(APP_ROLE), sql.Identifier(setting), sql.Literal(value)))
         if _is_missing(connection, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)))
     with _connect(socket_folder, DATABASE, credentials) as connection:

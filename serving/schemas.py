@@ -20,7 +20,9 @@ def _plain_date(value: object) -> object:
     return value
 
 
-SupplierId = Annotated[str, Field(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN, description="The platform's id of the supplier.")]
+SupplierId = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN, description="The platform's id of the supplier.")
+]
 PlainDate = Annotated[date, BeforeValidator(_plain_date)]
 Points = Annotated[float, Field(description="Points; higher is safer.")]
 
@@ -44,7 +46,8 @@ class ScoreRequest(_Wire):
 
     supplier_id: SupplierId
     as_of: Annotated[
-        PlainDate | None, Field(description="Only what was known before the start of this day is used. Default: the day after the last known one.")
+        PlainDate | None,
+        Field(description="Only what was known before this day is used. Default: the day after the last known one."),
     ] = None
     purpose: Annotated[Purpose, Field(description="What the score is for; kept with it.")]
 
@@ -102,7 +105,7 @@ class ReasonPart(_Wire):
     source_table: str
 
 
-class Warning_(_Wire):
+class Notice(_Wire):
     """Something to know when using the score."""
 
     code: str
@@ -124,7 +127,7 @@ class ScoreBody(_Wire):
     contributions: list[ContributionPart]
     reasons: Annotated[list[ReasonPart], Field(max_length=4)]
     missing_tables: Annotated[list[str], Field(description="Contract tables the model uses and the platform did not hand over.")]
-    warnings: list[Warning_]
+    warnings: list[Notice]
     report_url: str
 
 

@@ -21,6 +21,7 @@ class Sessions:
     """Sessions and one-time links of one service process."""
 
     def __init__(self, minutes: int, clock: Callable[[], float] = time.time) -> None:
+        """Draw the secret; sessions last so many minutes by the clock."""
         self.seconds = minutes * 60
         self._clock = clock
         self._secret = secrets.token_bytes(32)

@@ -20,10 +20,12 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     data: Path = Path("work/postgres")
-    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
-    database_owner_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_OWNER_URL", "database_owner_url"))
+    database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    database_owner_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_OWNER_URL", "database_owner_url"))
     session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
     evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
+    example_supplier: str | None = None
+    """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
     secure_cookies: bool = False
     """Set this behind TLS, so that a browser sends the session over TLS only."""
 

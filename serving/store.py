@@ -50,6 +50,7 @@ class Store:
     """The database behind the service, through the role of the address it was opened with."""
 
     def __init__(self, engine: Engine) -> None:
+        """Use an engine that is already made."""
         self.engine = engine
 
     @classmethod

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from credit.errors import TrainingFailed
 from training.params import BoosterParams
 
-Progress = Callable[[str, int, int], None]
-"""Told the step's name, how much is done and of how much."""
+Progress = Callable[[str, float], None]
+"""Told the name of a step and the share of it that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def fit_booster(
     folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
     if len(folds) < 2:
         raise TrainingFailed("early stopping needs at least two folds of suppliers, found one: bring more suppliers")
-    curve = lgb.cv(
+    curve: dict[str, Any] = lgb.cv(
         settings,
         data,
         num_boost_round=params.max_rounds,
@@ -84,6 +85,6 @@ def fit_booster(
 def _reporting(progress: Progress | None, step: str, rounds: int) -> Callable[[lgb.callback.CallbackEnv], None]:
     def report(env: lgb.callback.CallbackEnv) -> None:
         if progress is not None and (env.iteration + 1) % 25 == 0:
-            progress(step, env.iteration + 1, rounds)
+            progress(step, (env.iteration + 1) / rounds)
 
     return report

@@ -14,6 +14,7 @@ from features.simulate.step import (
     LATE_SD,
     MARGIN_LEVEL,
     QUALITY_LEVEL,
+    SIZE,
     TRAITS,
     Floats,
     innovation,
@@ -118,9 +119,11 @@ def populate(count: int, months: int, world: World, rng: np.random.Generator) ->
     join = rng.integers(-48, int(0.75 * months), count)
     join = np.where(rng.random(count) < 0.45, rng.integers(-60, 0, count), join)
     size = np.exp(world.orders_sd * rng.standard_normal(count) - world.orders_sd**2 / 2)
+    orders = np.clip(world.orders_per_month * size, world.orders_least, 150.0)
+    traits[:, SIZE] = np.log(orders / world.orders_per_month)
     return Population(
         traits=traits,
-        orders=np.clip(world.orders_per_month * size, 1.5, 150.0),
+        orders=orders,
         amount_log=world.order_amount_log + world.order_amount_between_sd * rng.standard_normal(count),
         lead_days=np.round(np.clip(np.exp(2.7 + 0.35 * rng.standard_normal(count)), 5, 45)),
         join_month=join.astype(np.int64),

@@ -51,7 +51,7 @@ def bill(
     term = np.where(wash, 30, population.buyers.term[np.maximum(buyer, 0)])
     due = (issued // DAY_SECONDS + term) * DAY_SECONDS + 12 * 3600
     weakness = history.buyer_late[calendar.month_of(issued), np.maximum(buyer, 0)]
-    days = np.exp(np.clip(weakness, -2, 5)) * rng.gamma(1.6, 1 / 1.6, order.size) - 3.0
+    days = np.exp(np.clip(weakness, -2, 5)) * rng.gamma(world.payment_shape, 1 / world.payment_shape, order.size) - 3.0
     days = np.where(wash, rng.uniform(-29.9, -28, order.size), np.maximum(days, -0.9 * term))
     paid = np.maximum(due + (days * DAY_SECONDS).astype(np.int64), issued + 3600)
     never = np.where(wash, 0.0, np.clip(0.004 * np.exp(weakness - 2.0), 0, 0.08))
@@ -78,7 +78,7 @@ def review(
     bought = orders.wash | ((cheat == REVIEWS) & (rng.random(count) < 0.75))
     late = np.clip((first - orders.promised) / DAY_SECONDS, 0, 15)
     quality = history.states[orders.month + 1, orders.supplier, QUALITY]
-    stars = 4.35 + 0.30 * quality - 0.06 * late - 0.7 * spoilt + world.review_noise * rng.standard_normal(count)
+    stars = 4.25 + 0.42 * quality - 0.06 * late - 0.7 * spoilt + world.review_noise * rng.standard_normal(count)
     rating = np.where(bought, 5, np.clip(np.round(stars), 1, 5)).astype(np.int64)
     delay = rng.exponential(world.review_delay_days, count) + 0.05
     delay = np.where(bought, rng.uniform(0.02, 0.4, count), delay)

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 REGIME, INDUSTRY, PROVINCE, LATE, MARGIN, DEMAND, DEMAND_SLOW, CASH, DELIVERY, QUALITY, PHASE = range(11)
 STATES = 11
-LATE_LEVEL, LATE_SD, MARGIN_LEVEL, DELIVERY_LEVEL, QUALITY_LEVEL, CONCENTRATION, CHEAT = range(7)
-TRAITS = 7
+LATE_LEVEL, LATE_SD, MARGIN_LEVEL, DELIVERY_LEVEL, QUALITY_LEVEL, CONCENTRATION, CHEAT, SIZE = range(8)
+TRAITS = 8
 NORMALS, UNIFORMS = 8, 3
 HONEST, RING, REVIEWS, BUST = range(4)
 CHEAT_NAMES = ("", "wash_ring", "bought_reviews", "bust_out")
@@ -65,6 +65,7 @@ class Law(NamedTuple):
     h_growth: float
     h_late: float
     h_concentration: float
+    h_size: float
     h_cap: float
     cheat_start: float
     ring_hazard: float
@@ -99,7 +100,7 @@ def law_of(world: World) -> Law:
         w.delivery_from_cash, w.delivery_from_province,
         w.quality_persistence, innovation(w.quality_persistence, w.quality_drift_sd), w.quality_from_delivery,
         w.hazard_log_level, w.hazard_from_cash, w.hazard_from_margin, w.hazard_from_delivery, w.hazard_from_quality,
-        w.hazard_from_growth, w.hazard_from_receivables, w.hazard_from_concentration, w.hazard_cap,
+        w.hazard_from_growth, w.hazard_from_receivables, w.hazard_from_concentration, w.hazard_from_size, w.hazard_cap,
         w.cheat_start, w.ring_hazard, w.review_hazard, float(w.bust_months), w.bust_hazard,
     )  # fmt: skip
 
@@ -149,7 +150,7 @@ def hazard(s: Floats, trait: Floats, law: Law) -> float:
     """Return the probability that a living supplier defaults this month, given this month's state; lower is safer."""
     x = law.h_level + law.h_concentration * trait[CONCENTRATION] + law.h_late * (s[LATE] - law.late_mean)
     x -= law.h_cash * s[CASH] + law.h_margin * s[MARGIN] + law.h_delivery * s[DELIVERY] + law.h_quality * s[QUALITY]
-    x -= law.h_growth * (s[DEMAND] - s[DEMAND_SLOW])
+    x -= law.h_growth * (s[DEMAND] - s[DEMAND_SLOW]) + law.h_size * trait[SIZE]
     if s[PHASE] > 0.0:
         if trait[CHEAT] == 1.0:
             x += law.ring_hazard

@@ -61,7 +61,7 @@ def purchase(
     usual = usual * np.exp(now[:, :, DEMAND]) * alive
     cost = np.clip(1 - world.margin_level - world.margin_unit * now[:, :, MARGIN], 0.45, 1.05)
     failing = (alive > 0) & (alive < 1)
-    need = (0.75 * sold + 0.25 * usual) * cost * np.exp(world.purchase_noise * rng.standard_normal(sold.shape))
+    need = (0.9 * sold + 0.1 * usual) * cost * np.exp(world.purchase_noise * rng.standard_normal(sold.shape))
     need = need * np.where(prepares_bust(population, history), world.bust_purchase_ratio, 1.0) * (1 - 0.6 * failing)
     count = np.where(need > 50_000, 1 + rng.poisson(2.0, need.shape), 0)
     row = np.repeat(np.arange(need.size), count.ravel())

@@ -27,19 +27,19 @@ class World:
     buyer_level_sd: float = 0.75  # permanent differences between buyers, log-days
     buyer_drift_sd: float = 0.50  # stationary sd of the drift, log-days
     buyer_persistence: float = 0.95
-    buyer_downturn: float = 0.90  # shift of the target in a downturn, log-days
+    buyer_downturn: float = 1.3  # shift of the target in a downturn, log-days
     buyer_matching: float = 0.80  # correlation of a supplier's standing and its buyers' standing
     # --- margin (1 unit = margin_unit of sales)
     margin_level: float = 0.16  # mean share of sales
-    margin_unit: float = 0.055  # share of sales per latent unit
+    margin_unit: float = 0.07  # share of sales per latent unit
     margin_between_sd: float = 0.70
     margin_drift_sd: float = 0.60
     margin_persistence: float = 0.95
-    margin_downturn: float = 0.80  # squeeze of the target in a downturn, units
+    margin_downturn: float = 1.2  # squeeze of the target in a downturn, units
     # --- demand (log of volume against the supplier's base)
     demand_drift_sd: float = 0.30
     demand_persistence: float = 0.92
-    demand_downturn: float = 0.35  # fall of the target, log volume
+    demand_downturn: float = 0.5  # fall of the target, log volume
     demand_from_cash: float = 0.08  # log volume per unit of cash
     demand_memory: float = 0.85  # persistence of the slow average that growth is measured against
     # --- cash buffer: an average of margin and receivables over about ten months, with little noise of its own
@@ -54,21 +54,22 @@ class World:
     delivery_between_sd: float = 0.60
     delivery_drift_sd: float = 0.35
     delivery_persistence: float = 0.92
-    delivery_from_cash: float = 0.45
+    delivery_from_cash: float = 0.5
     delivery_from_province: float = 0.60
     quality_between_sd: float = 0.65
     quality_drift_sd: float = 0.30
     quality_persistence: float = 0.94
     quality_from_delivery: float = 0.25
     # --- default: log hazard per month
-    hazard_log_level: float = -6.0
+    hazard_log_level: float = -6.2
     hazard_from_cash: float = 0.80
-    hazard_from_margin: float = 0.20
-    hazard_from_delivery: float = 0.30
-    hazard_from_quality: float = 0.15
-    hazard_from_growth: float = 0.50
-    hazard_from_receivables: float = 0.25  # per log-day
+    hazard_from_margin: float = 0.25
+    hazard_from_delivery: float = 0.65
+    hazard_from_quality: float = 0.35
+    hazard_from_growth: float = 1.0
+    hazard_from_receivables: float = 0.3  # per log-day
     hazard_from_concentration: float = 1.2  # per unit of buyer HHI (0 to 1)
+    hazard_from_size: float = 0.45  # per log of orders per month against the mean supplier's
     hazard_cap: float = 0.35  # largest probability per month
     # --- cheats
     cheat_share: float = 0.035  # share of suppliers, split evenly over ring, bought reviews, bust-out
@@ -81,26 +82,28 @@ class World:
     bust_purchase_ratio: float = 1.35  # purchases against normal while preparing a bust-out
     # --- trade
     orders_per_month: float = 9.0  # mean over suppliers before season
-    orders_sd: float = 0.75  # log sd between suppliers (heavy tail)
+    orders_least: float = 2.5  # of the smallest supplier
+    orders_sd: float = 0.65  # log sd between suppliers (heavy tail)
     order_amount_log: float = 10.2  # log CNY of a typical order
     order_amount_between_sd: float = 0.75
     order_amount_within_sd: float = 0.55
-    order_dispersion: float = 12.0  # gamma shape of the monthly intensity at cash 0; stress makes months irregular
+    order_dispersion: float = 15.0  # gamma shape of the monthly intensity at cash 0; stress makes months irregular
     late_logit: float = -1.5  # logit of a late delivery at ability 0
-    late_from_delivery: float = 0.85
+    late_from_delivery: float = 1.25
     late_days: float = 6.0  # mean days late of a late delivery at ability 0
-    cancel_rate: float = 0.025  # at cash 0
+    cancel_rate: float = 0.035  # at cash 0
     cancel_from_cash: float = 0.50
     partial_rate: float = 0.05  # share of orders delivered in two parts
-    reject_rate: float = 0.06  # at quality 0
-    reject_from_quality: float = 0.65
+    reject_rate: float = 0.07  # at quality 0
+    reject_from_quality: float = 0.8
     return_rate: float = 0.02
     dispute_rate: float = 0.004  # orders never delivered by a living supplier at ability 0
     review_rate: float = 0.38
-    review_noise: float = 0.80  # stars
+    review_noise: float = 0.7  # stars
     review_delay_days: float = 9.0
+    payment_shape: float = 3.0  # gamma shape of an invoice's days late about its buyer's mean
     invoice_rate: float = 0.92
-    purchase_noise: float = 0.12  # log sd of a month's purchases
+    purchase_noise: float = 0.05  # log sd of a month's purchases
     purchase_cancel_rate: float = 0.03
     new_year_volume: float = 0.10  # of a normal day, in the New Year stop
     # --- lending: the older policy
@@ -113,7 +116,7 @@ class World:
     loan_renewal: float = 0.90  # probability that a loan is renewed, settled when it is drawn
     loan_renewal_left: int = 6  # instalments left when the renewal is drawn
     late_payment_rate: float = 0.06  # an instalment 1 to 20 days late
-    spell_rate: float = 0.004  # an instalment 30 to 85 days late that cures, at cash 0
+    spell_rate: float = 0.0025  # an instalment 30 to 85 days late that cures, at cash 0
     # --- what the platform records late, or corrects
     late_record_rate: float = 0.03
     late_record_days: float = 6.0

@@ -1,26 +1,33 @@
 """Pages: the report, the login before it, and the documentation."""
 
+import math
 import re
+from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
+from credit.reason import shown_en, shown_zh
 from serving.assess import assess
 from serving.body import read_bytes
-from serving.evidence_table import evidence_table
+from serving.evidence_table import EvidenceTable, evidence_table
 from serving.keys import authenticate, is_live
+from serving.languages import Language
 from serving.pages import page
 from serving.problems import language_of
 from serving.refusals import CrossSiteRefused, NotAuthenticated
-from serving.report import build_report
+from serving.report import CreditReport, build_report
 from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate
 from serving.service import InService, Service
 from serving.sessions import COOKIE, local_path
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
+BARS = 12
 _FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
 Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
 
@@ -81,7 +88,19 @@ def _report_page(request: Request, service: Service, supplier_id: str, lang: str
     report = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
     tables = [evidence_table(reason.evidence, language) for reason in report.reasons]
     here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode({"as_of": as_of.isoformat()}) + "&" if as_of else "")
-    return page("report.html.j2", language, here=here, report=report, tables=tables)
+    return report_page(report, tables, language, here)
+
+
+def report_page(report: CreditReport, tables: Sequence[EvidenceTable], language: Language, here: str) -> Response:
+    """Set the report in type; ``tables`` are the rows behind its reasons, ``here`` its own address up to the language."""
+    top, others = report.parts[:BARS], report.parts[BARS:]
+    rest = {"count": len(others), "points": sum((part.points for part in others), Decimal(0))}
+    form = shown_zh if language is Language.ZH_CN else shown_en
+
+    def shown(value: float | None, unit: str) -> str:
+        return form(math.nan if value is None else value, unit)
+
+    return page("report.html.j2", language, here=here, report=report, tables=tables, top_parts=top, rest=rest, shown=shown)
 
 
 @router.get("/login")
@@ -106,7 +125,7 @@ async def log_in(request: Request, service: InService, lang: Lang = None) -> Res
     form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=8)
     next_page = local_path(form.get("next", [""])[0])
     try:
-        caller = authenticate(service.store, form.get("key", [""])[0].strip())
+        caller = await run_in_threadpool(authenticate, service.store, form.get("key", [""])[0].strip())
     except NotAuthenticated:
         here = "/login?" + urlencode({"next": next_page}) + "&"
         return page("login.html.j2", language_of(request, lang), status=401, here=here, next_page=next_page, notice="login.wrong_key")

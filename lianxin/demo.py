@@ -1,0 +1,132 @@
+"""The demo's straight line: simulate, check, build, train, release, serve; each step is kept and reused while what it rests on stands."""
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from credit.errors import TableUnreadable, TrainingFailed
+from lianxin.console import progress
+
+if TYPE_CHECKING:
+    from features.ledger import Ledger
+    from features.read import RawTables
+
+
+@dataclass(slots=True)
+class Demo:
+    """One demo: where it works, where MLflow's home is, and which platform it simulates."""
+
+    work: Path
+    home: Path
+    suppliers: int
+    months: int
+    seed: int
+    _opened: "tuple[RawTables, Ledger] | None" = None
+
+    def prepare(self) -> None:
+        """Make everything up to the released bundle, step by step."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        platform = f"{self.suppliers} suppliers, {self.months} months, seed {self.seed}"
+        world = self._step("simulate", platform, self._simulate, self.work / "tables" / "truth" / "world.json")
+        self._step("check", world, self._check, self.work / "quality.json")
+        ledger = self._step("ledger", world, self._build, self.work / "ledger" / "manifest.json")
+        trained = self._step("train", f"{ledger} in {self.home.resolve()}", self._train, self.home / "mlflow.db")
+        self._step("release", trained, lambda tell: self._release(trained, tell), self.work / "bundle" / "manifest.json")
+
+    def serve(self, *, host: str, port: int) -> None:
+        """Start the service on what was prepared, and say what to open."""
+        from serving.server import serve
+
+        trusted = json.loads((self.work / "done.json").read_text(encoding="utf-8"))["release"]["result"]
+        serve(
+            bundle=self.work / "bundle",
+            ledger=self.work / "ledger",
+            host=host,
+            port=port,
+            data=self.work / "postgres",
+            trusted_key=trusted,
+            tell=print,
+            demo=f"mlflow ui --backend-store-uri sqlite:///{self.home}/mlflow.db --port 5000",
+        )
+
+    def _step(self, name: str, rests_on: str, work: Callable[[Callable[..., None]], str], *needed: Path) -> str:
+        """Do a step, or reuse its result where it was done on the same grounds and its files are still there."""
+        record = self.work / "done.json"
+        done: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        found = done.get(name)
+        if found and found["rests_on"] == rests_on and all(path.exists() for path in needed):
+            print(f"{name}: as before")
+            return str(found["result"])
+        with progress(name) as tell:
+            started = datetime.now(UTC)
+            result = work(tell)
+        done[name] = {"rests_on": rests_on, "result": result}
+        part = record.with_suffix(".part")
+        part.write_text(json.dumps(done, indent=1), encoding="utf-8")
+        part.replace(record)
+        print(f"{name}: done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
+        return result
+
+    def _simulate(self, tell: Callable[..., None]) -> str:
+        from features.simulate import simulate
+
+        return simulate(self.work / "tables", suppliers=self.suppliers, months=self.months, seed=self.seed, progress=tell)
+
+    def _check(self, tell: Callable[..., None]) -> str:
+        from features.quality import check_tables
+
+        tell("reading")
+        report = check_tables(self.work / "tables")
+        if not report.passed:
+            raise TableUnreadable("\n".join(report.problems))
+        text = json.dumps(report.to_dict(), ensure_ascii=False, default=str, sort_keys=True)
+        (self.work / "quality.json").write_text(text, encoding="utf-8")
+        rows = sum(table.rows for table in report.tables)
+        rejected = sum(table.rejected for table in report.tables)
+        print(f"check: {rows} rows in {len(report.tables)} tables, {rejected} set aside")
+        return f"{rows} rows, {rejected} set aside"
+
+    def _build(self, tell: Callable[..., None]) -> str:
+        from features.catalog import CATALOG_VERSION
+        from features.ledger import FORMAT
+
+        _, ledger = self._open(tell)
+        ledger.save(self.work / "ledger")
+        return f"format {FORMAT}, catalogue {CATALOG_VERSION}, {len(ledger.arrays['kind'])} facts, sources {sorted(ledger.digests.values())}"
+
+    def _open(self, tell: Callable[..., None]) -> "tuple[RawTables, Ledger]":
+        """Read the tables and build the ledger once, for whichever step needs them first."""
+        from features.ledger import build_ledger
+        from features.read import read_tables
+
+        if self._opened is None:
+            tell("reading")
+            tables, _ = read_tables(self.work / "tables")
+            self._opened = tables, build_ledger(tables, progress=tell)
+        return self._opened
+
+    def _train(self, tell: Callable[..., None]) -> str:
+        from training.pipeline import train
+
+        tables, ledger = self._open(tell)
+        result = train(self.work / "tables", home=self.home, progress=tell, tables=tables, ledger=ledger)
+        print(f"train: out of time, Gini {result.measures['gini']:.3f}, KS {result.measures['ks']:.3f}; MLflow run {result.run_id}")
+        return result.bundle.content_hash
+
+    def _release(self, trained: str, tell: Callable[..., None]) -> str:
+        from training.release import promote, release
+        from training.track import CHALLENGER, version_at
+
+        tell("promote")
+        # A run that was cut off after the promotion left no challenger, and the champion is the model of the demo.
+        with suppress(TrainingFailed):
+            if version_at(self.home, CHALLENGER).tags["bundle_sha256"] == trained:
+                promote(self.home, approver="demo", at=datetime.now(UTC))
+        tell("release")
+        shutil.rmtree(self.work / "bundle", ignore_errors=True)
+        return release(self.home, self.work / "bundle", at=datetime.now(UTC)).trusted_key

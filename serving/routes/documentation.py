@@ -1,0 +1,45 @@
+"""The documentation: the API's description, as JSON and as a page that needs neither a script nor another host."""
+
+import json
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from serving.openapi import PROBLEMS
+from serving.pages import page
+from serving.problems import REFUSALS, language_of
+from serving.routes.pages import Lang
+
+router = APIRouter(tags=["documentation"], include_in_schema=False)
+
+
+@router.get("/openapi.json")
+def openapi_json(request: Request) -> Response:
+    """Return the description for tools."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/docs")
+def docs(request: Request, lang: Lang = None) -> Response:
+    """Show the description for people, with commands to paste."""
+    schema = request.app.openapi()
+    operations = [
+        {"path": path, "method": method, "spec": schema["paths"][path][method]} for path, method in PROBLEMS if path in schema["paths"]
+    ]
+    codes = sorted({(status, code) for status, code in REFUSALS.values()} | {problem for all_of in PROBLEMS.values() for problem in all_of})
+    base = str(request.base_url).rstrip("/")
+    return page(
+        "docs.html.j2",
+        language_of(request, lang),
+        here="/docs?",
+        schema=schema,
+        operations=operations,
+        codes=codes,
+        base=base,
+        pretty=pretty,
+    )
+
+
+def pretty(value: object) -> str:
+    """Return JSON as people read it."""
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,185 @@
+"""The door of the service: database, bundle, ledger, web server, brought up in order and taken down in reverse.
+
+Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
+"""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import quote
+
+import uvicorn
+
+from credit.errors import ServiceUnavailable
+from features.ledger import Ledger, open_ledger
+from serving.app import create_app
+from serving.assess import assess
+from serving.database import Tell, create_key, open_database
+from serving.keys import authenticate, create_api_key
+from serving.logs import log_to
+from serving.sessions import Sessions
+from serving.settings import ServiceSettings
+from serving.store import Store
+from training.bundle import ScoringBundle
+
+__all__ = ["RunningService", "create_key", "serve"]
+
+GRACE_SECONDS = 10
+
+
+class Ended(BaseException):
+    """A signal asked the process to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A service that answers at ``url``; what a demo or a test may ask of it."""
+
+    url: str
+    ledger: Ledger
+    _owner: Store
+    _sessions: Sessions
+
+    def create_key(self, name: str) -> str:
+        """Make an API key; it cannot be shown again."""
+        return create_api_key(self._owner, name)
+
+    def login_link(self, key: str, page: str = "/") -> str:
+        """Return a link that opens the page in a browser, once, within an hour."""
+        token = self._sessions.issue_link(authenticate(self._owner, key).key_id)
+        return f"{self.url}/login?token={token}&next={quote(page, safe='')}"
+
+
+def serve(
+    *,
+    bundle: Path,
+    ledger: Path,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    data: Path | None = None,
+    trusted_key: str | None = None,
+    tell: Tell = lambda text: None,
+    on_ready: Callable[[RunningService], object] | None = None,
+    example_supplier: str | None = None,
+) -> None:
+    """Serve scores and reports until a signal asks to end.
+
+    Parameters
+    ----------
+    bundle, ledger
+        The released bundle and the stored ledger to score with.
+    host, port
+        Where to listen; port 0 takes a free one.
+    data
+        Folder of the embedded PostgreSQL.
+    trusted_key
+        Public key in hexadecimal that must have signed the bundle; None takes any.
+    tell
+        Is told each step in a line.
+    on_ready
+        Is called once, when requests are answered.
+    example_supplier
+        Supplier of the documentation's examples, for simulated data only.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The port is taken, or the database cannot be started.
+    """
+    given: dict[str, Any] = {"host": host, "port": port, "example_supplier": example_supplier}
+    settings = ServiceSettings(**given) if data is None else ServiceSettings(**given, data=data)
+    with _ending_in_order(), _listen(settings.host, settings.port) as listener:
+        log_to()
+        with open_database(settings, tell) as addresses:
+            model, facts = ScoringBundle.load(bundle, trusted_key=trusted_key), open_ledger(ledger)
+            tell(f"bundle {model.version} ({model.content_hash[:12]}), data up to {facts.latest_as_of}")
+            owner, store = Store.open(addresses.owner), Store.open(addresses.app)
+            try:
+                app = create_app(settings, model, facts, store)
+                # The first score of a process compiles and maps; better now than under a caller's eyes.
+                assess(model, facts, _known_supplier(facts), facts.latest_as_of)
+                running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
+                config = uvicorn.Config(
+                    app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
+                )
+                _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
+            finally:
+                store.close()
+                owner.close()
+
+
+class _Server(uvicorn.Server):
+    """A web server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def _announce(running: RunningService, tell: Tell, on_ready: Callable[[RunningService], object] | None) -> None:
+    """Say that requests are answered."""
+    tell(f"ready at {running.url} (documentation at {running.url}/docs)")
+    if on_ready is not None:
+        on_ready(running)
+
+
+def _known_supplier(ledger: Ledger) -> str:
+    """Return a supplier of whom something is known."""
+    return str(ledger.supplier_ids[int(ledger.arrays["known_from"].argmin())])
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port before anything else is started, and give it back at the end."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(256)
+        except OSError as error:
+            raise ServiceUnavailable(
+                f"The service listens on a port of its own, but {host}:{port} cannot be taken ({error.strerror}). Stop what uses it, or "
+                f"name another with --port."
+            ) from None
+        yield listener
+
+
+def _url_of(listener: socket.socket) -> str:
+    """Return the address of the service as a browser needs it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Turn the signals that end a process into one way out, and let nothing interrupt the way out itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, end) for each in signals}
+    try:
+        yield
+    except Ended:
+        return
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

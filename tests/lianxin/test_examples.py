@@ -1,0 +1,117 @@
+"""Every example of docs/cli.md runs, in its order, as a user would run it; and wrong use is told without a traceback."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.real_data import real_data
+
+ROOT = Path(__file__).parents[2]
+LIANXIN = Path(sys.executable).with_name("lianxin")
+EXAMPLES = re.findall(r"^\$ lianxin (.+)$", (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def _run(arguments: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(LIANXIN), *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("examples")
+
+
+def test_every_command_has_an_example() -> None:
+    told = {" ".join(shlex.split(example)[:2]) for example in EXAMPLES}
+    for command in ("simulate", "import olist", "check", "features", "train", "promote", "release", "ledger build", "score", "explain"):
+        assert any(example.startswith(command) for example in told), command
+    assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if not e.startswith(("import", "serve"))])
+def test_example(example: str, folder: Path) -> None:
+    done = _run(shlex.split(example), folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_example_of_the_import(folder: Path) -> None:
+    (folder / "olist").symlink_to(real_data("olist"))
+    (example,) = (e for e in EXAMPLES if e.startswith("import"))
+    done = _run(shlex.split(example), folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_example_of_the_service_starts_answers_and_stops(folder: Path) -> None:
+    (example,) = (e for e in EXAMPLES if e.startswith("serve"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    arguments = shlex.split(example.replace("8000", port))
+    log = folder / "serve.log"
+    with log.open("w") as stream, subprocess.Popen([str(LIANXIN), *arguments], cwd=folder, stdout=stream, stderr=stream) as server:
+        try:
+            for _ in range(150):
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+                        assert answer.status == 200
+                    break
+                except OSError:
+                    assert server.poll() is None, log.read_text()
+                    time.sleep(0.2)
+            else:
+                pytest.fail(log.read_text())
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["check", "nowhere"], 1, "nowhere"),
+        (["features", "nowhere", "--as-of", "2026-01-01", "--out", "f.parquet"], 1, "nowhere"),
+        (["features", "nowhere", "--out", "f.parquet"], 2, "--as-of"),
+        (["features", "nowhere", "--as-of", "01.02.2026", "--out", "f.parquet"], 2, "01.02.2026"),
+        (["features", "nowhere", "--monthly", "2026-01", "2026-02-01", "--out", "f.parquet"], 2, "2026-01"),
+        (["train", "nowhere"], 1, "nowhere"),
+        (["promote", "--approver", "A", "--home", "empty"], 1, "empty"),
+        (["release", "out", "--home", "empty"], 1, "empty"),
+        (["score", "nowhere", "nowhere", "--as-of", "2026-01-01", "--out", "s.parquet"], 1, "nowhere"),
+        (["simulate", "--suppliers", "3", "--months", "48", "out"], 1, "suppliers"),
+        (["serve", "--bundle", "nowhere", "--ledger", "nowhere"], 1, "nowhere"),
+        (["ledger"], 2, "build"),
+        (["nothing"], 2, "nothing"),
+    ],
+)
+def test_a_users_mistake_is_told_without_a_traceback(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    done = _run(arguments, tmp_path, COLUMNS="200", NO_COLOR="1")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr + done.stdout
+
+
+def test_json_is_one_object_on_standard_output(tmp_path: Path) -> None:
+    done = _run(["simulate", "--suppliers", "60", "--months", "24", "--seed", "1", "tables", "--json"], tmp_path)
+    assert set(json.loads(done.stdout)) == {"folder", "suppliers", "months", "seed", "digest"}
+    assert "simulate: write" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, lianxin.cli; print(sorted({'numpy','duckdb','numba','pandas','lightgbm','mlflow','fastapi'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -1,0 +1,204 @@
+"""The straight way from a folder of tables to a recorded challenger. Whoever has read `train` has read the training."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from credit.period import first_of_month
+from features.build import build_features, month_starts
+from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
+from features.ledger import Ledger, build_ledger
+from features.read import RawTables, read_tables
+from training.bundle import Scores, ScoringBundle
+from training.calibrate import fit_calibration
+from training.dataset import ModelFrame, assemble
+from training.fit import Fit, Progress, fit_booster
+from training.judge import draw, out_of_time
+from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
+from training.scorer import Scorer
+from training.settings import SEED, TrainSettings
+from training.split import Split, split_out_of_time
+from training.track import MODEL, record_run
+
+OutcomeSource = Literal["loans", "labels"]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A recorded challenger and how it did in the test period.
+
+    ``measures`` are out of time; ``frame``, ``split`` and ``scores`` (of the test rows) are there for comparisons.
+    """
+
+    bundle: ScoringBundle
+    bundle_path: Path
+    version: str
+    run_id: str
+    measures: Mapping[str, float]
+    frame: ModelFrame
+    split: Split
+    scores: Scores
+
+
+def train(
+    folder: Path,
+    *,
+    outcome: OutcomeSource = "loans",
+    home: Path = Path("mlruns"),
+    seed: int = SEED,
+    threads: int = 1,
+    progress: Progress | None = None,
+    settings: TrainSettings | None = None,
+    ledger: Ledger | None = None,
+    tables: RawTables | None = None,
+) -> TrainResult:
+    """Train on a folder of tables, judge out of time, and record the model as the challenger.
+
+    Parameters
+    ----------
+    folder
+        The contract's tables.
+    outcome
+        ``loans``: outcomes from loans and repayments at the first of every month; ``labels``: the table of given labels.
+    home
+        MLflow's home.
+    seed, threads
+        The same seed gives the same bundle hash, with any number of threads.
+    progress
+        Told each step and the share of it that is done.
+    settings
+        By default the packaged policies in force on the last day of the data.
+    ledger, tables
+        The folder's, where they were read and built before.
+
+    Notes
+    -----
+    The model that is recorded is the one that was judged: it is not fitted again on the test period.
+    """
+    say: Progress = progress or (lambda _step, _share: None)
+    say("read the tables", 0.0)
+    tables = tables or read_tables(folder)[0]
+    ledger = ledger or build_ledger(tables)
+    settings = settings or TrainSettings.in_force(last_day_seen(tables))
+    outcomes = _outcomes(tables, outcome, settings)
+    say("build the features", 0.0)
+    frame = assemble(build_features(ledger, np.unique(outcomes.as_of).tolist()), outcomes)
+    split = split_out_of_time(frame, settings.split)
+    fit = _fit(frame, split, settings, seed=seed, threads=threads, progress=say)
+    calibration = fit_calibration(fit.margins_out_of_fold, frame.y[split.train])
+    scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
+    say("judge out of time", 0.0)
+    scores = scorer.score(frame.values[split.test])
+    learnt = scorer.score(frame.values[split.train])
+    measures = out_of_time(frame.y[split.test], scores, reference_points=learnt.points)
+    described = _describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures)
+    bundle = ScoringBundle.freeze(
+        model_text=fit.model_text,
+        calibration=calibration,
+        scale=settings.scale,
+        grades=settings.grades,
+        catalog=catalog_slice(),
+        reference_values=frame.values[split.train],
+        model=described,
+    )
+    say("record the run", 0.0)
+    recorded = record_run(
+        home,
+        bundle,
+        params=_params(described, settings, seed=seed, threads=threads),
+        measures={**measures, **{name: float(count) for name, count in frame.counts.items()}},
+        documents={"digests": described["digests"], "model": described},
+        plots=draw(bundle, frame.y[split.test], frame.values[split.test], scores),
+    )
+    say("record the run", 1.0)
+    return TrainResult(bundle, recorded.bundle, recorded.version, recorded.run_id, measures, frame, split, scores)
+
+
+def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> list[date]:
+    """Return the first days of months that have enough history before them and a whole performance window after.
+
+    Examples
+    --------
+    >>> settings = TrainSettings.in_force(date(2026, 1, 1))
+    >>> as_ofs = outcome_as_ofs(date(2022, 1, 1), date(2025, 12, 31), settings)
+    >>> as_ofs[0], as_ofs[-1], len(as_ofs)
+    (datetime.date(2023, 1, 1), datetime.date(2025, 1, 1), 25)
+    """
+    whole_months_from = first_day if first_day.day == 1 else first_of_month(first_day, 1)
+    first = first_of_month(whole_months_from, settings.split.min_history_months)
+    return month_starts(first, last_day + timedelta(days=1 - settings.outcome.performance_days))
+
+
+def _outcomes(tables: RawTables, source: OutcomeSource, settings: TrainSettings) -> Outcomes:
+    if source == "labels":
+        return given_labels(tables, settings.outcome)
+    as_ofs = outcome_as_ofs(first_day_seen(tables), last_day_seen(tables), settings)
+    return label_outcomes(tables, as_ofs, settings.outcome)
+
+
+def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Fit:
+    return fit_booster(
+        frame.values[split.train],
+        frame.y[split.train],
+        names=frame.names,
+        directions=[feature.direction for feature in CATALOG],
+        fold=split.fold,
+        params=settings.params,
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def _describe(
+    tables: RawTables,
+    frame: ModelFrame,
+    split: Split,
+    fit: Fit,
+    settings: TrainSettings,
+    *,
+    outcome: OutcomeSource,
+    seed: int,
+    measures: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return what the bundle says about the model; nothing in it depends on the run, the time or the threads."""
+    return {
+        "name": MODEL,
+        "outcome": {"source": outcome, **asdict(settings.outcome)},
+        "trained_on": {
+            "from": split.train_from.isoformat(),
+            "to": split.train_to.isoformat(),
+            "rows": len(split.train),
+            "bads": int(frame.y[split.train].sum()),
+        },
+        "tested_on": {
+            "from": split.test_from.isoformat(),
+            "to": split.test_to.isoformat(),
+            "rows": len(split.test),
+            "bads": int(frame.y[split.test].sum()),
+        },
+        "measures": dict(measures),
+        "counts": dict(frame.counts),
+        "digests": dict(sorted(tables.digests.items())),
+        "catalog_version": CATALOG_VERSION,
+        "policies": dict(settings.policies),
+        "params": {**asdict(settings.params), "seed": seed, "rounds": fit.rounds},
+        "lightgbm": version("lightgbm"),
+    }
+
+
+def _params(described: Mapping[str, Any], settings: TrainSettings, *, seed: int, threads: int) -> dict[str, Any]:
+    flat = {f"{block}.{name}": value for block in ("outcome", "trained_on", "tested_on") for name, value in described[block].items()}
+    return {
+        **flat,
+        **described["params"],
+        **{f"split.{name}": value for name, value in asdict(settings.split).items()},
+        "threads": threads,
+        "catalog_version": described["catalog_version"],
+        "features": len(CATALOG),
+    }
