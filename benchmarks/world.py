@@ -23,9 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from features.simulate import World, simulate
 
-ALTERED = replace(
-    World(), hazard_from_cash=0.5, hazard_from_delivery=0.55, cheat_share=0.06, buyer_downturn=0.5, orders_per_month=7.0
-)
+ALTERED = replace(World(), hazard_from_cash=0.5, hazard_from_delivery=0.55, cheat_share=0.06, buyer_downturn=0.5, orders_per_month=7.0)
 LABELS = """
 WITH looked_at AS (
   SELECT a.as_of, l.supplier_id, l.loan_id
@@ -76,7 +74,8 @@ CREATE TEMP TABLE i AS SELECT * FROM invoices QUALIFY row_number() OVER (PARTITI
 CREATE TEMP TABLE f AS SELECT f.*, promised_at, row_number() OVER (PARTITION BY f.order_id ORDER BY fulfilment_id) AS part
   FROM (SELECT * FROM fulfilments QUALIFY row_number() OVER (PARTITION BY fulfilment_id ORDER BY recorded_at DESC NULLS LAST) = 1) f
   JOIN (SELECT order_id, promised_at FROM o) USING (order_id);
-CREATE TEMP TABLE r AS SELECT r.*, d.delivered_at FROM reviews r LEFT JOIN (SELECT order_id, min(delivered_at) AS delivered_at FROM f GROUP BY 1) d USING (order_id);
+CREATE TEMP TABLE r AS SELECT r.*, d.delivered_at FROM reviews r
+  LEFT JOIN (SELECT order_id, min(delivered_at) AS delivered_at FROM f GROUP BY 1) d USING (order_id);
 CREATE TEMP TABLE p AS SELECT * FROM purchases;
 """
 
@@ -121,7 +120,7 @@ def recency(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> np.n
     row = pd.Series(range(len(ids)), index=ids)
     got = con.execute(
         "SELECT supplier_id, datediff('month', ordered_at, TIMESTAMP '2026-07-01') AS back, "
-        "max(datediff('day', ordered_at, TIMESTAMP '2026-07-01')) * 0 + min(datediff('day', ordered_at, TIMESTAMP '2026-07-01')) AS d "
+        "min(datediff('day', ordered_at, TIMESTAMP '2026-07-01')) AS d "
         "FROM o GROUP BY 1, 2"
     ).df()
     last = np.full((len(ids), months + 1), np.inf)
@@ -180,7 +179,8 @@ def views(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> tuple[
         seen |= {
             "overdue_orders": delivery_stock / n12, "overdue_orders_3": (delivery_stock - np.roll(delivery_stock, 3, 1)) / n3,
             "overdue_due": (sums["due_opened"] - sums["due_closed"]) / window(cube["amount"], 12),
-            "growth": n3 / n12, "growth_1": window(cube["n"], 1) / n3, "growth_amount": window(cube["amount"], 3) / window(cube["amount"], 12),
+            "growth": n3 / n12, "growth_1": window(cube["n"], 1) / n3,
+            "growth_amount": window(cube["amount"], 3) / window(cube["amount"], 12),
             "volatility": np.sqrt(np.maximum(window(cube["n"] ** 2, 12) / 12 - (n12 / 12) ** 2, 0)) / n12 * 12,
             "bought_growth": window(cube["bought"], 3) / window(cube["bought"], 12),
             "late_trend": seen["late_3"] - seen["late_12"], "paid_trend": seen["paid_log_3"] - seen["paid_log_12"],
@@ -251,9 +251,7 @@ def main() -> None:
     for seed in args.seeds:
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch) / "world"
-            digest = simulate(
-                out, suppliers=args.suppliers, months=args.months, seed=seed, world=ALTERED if args.altered else World()
-            )
+            digest = simulate(out, suppliers=args.suppliers, months=args.months, seed=seed, world=ALTERED if args.altered else World())
             results.append({"seed": seed, "digest": digest[:12], **measured(out, args.months)})
         if not args.json:
             print("  ".join(f"{k}={v:.3f}" if isinstance(v, float) else f"{k}={v}" for k, v in results[-1].items()), flush=True)

@@ -43,10 +43,11 @@ def accept_rows(con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, kn
         """
     )
     _record_repeated_keys(con, table, staged)
-    _keep_the_good(con, table)
     rows = _number(con, "SELECT count(*) FROM work.read") + staged.misshapen
+    con.execute("DROP TABLE work.stage")
+    _keep_the_good(con, table)
     kept = _number(con, f"SELECT count(*) FROM main.{table.name}")
-    for name in ("stage", "read", "lost", "shifts"):
+    for name in ("read", "lost", "shifts"):
         con.execute(f"DROP TABLE work.{name}")
     if table.name == "orders":
         con.execute(_ORDER_STARTS)
@@ -61,8 +62,7 @@ def create_empty(con: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> Non
 
 
 def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    found = con.execute(query).fetchone()
-    return int(found[0]) if found else 0
+    return int(con.execute(query).fetchall()[0][0])
 
 
 def _read_cells(con: duckdb.DuckDBPyConnection, table: Table, staged: Staged) -> list[tuple[str, str]]:

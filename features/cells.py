@@ -3,7 +3,7 @@
 A CSV cell arrives as text, a Parquet cell in the file's own type. Both go through the same rules; a type that already
 carries the value (a timestamp, a date, an exact number) skips the reading of text. Empty text is a missing cell.
 The connection's TimeZone must be the import's zone: a time without a zone is read in it. A local time that the clocks
-skip in spring is read with the offset before the gap; one that they show twice in autumn is the first of the two.
+skip is read with the offset before the gap; one that they show twice is the second of the two.
 """
 
 from dataclasses import dataclass

@@ -138,13 +138,16 @@ class _Span:
     party: str = "''"
     where: str = "true"
     since: str = "valid_from"
+    own_day: str = "NULL::INTEGER"
+    """The day of the row itself: a cell with an earlier day (a payment before its invoice) is told with the row."""
 
     def sql(self, zone: str) -> str:
         padded = (*self.values, *["0"] * (VALUES - len(self.values)))
         columns = ", ".join(f"({cell})::BIGINT AS v{i}" for i, cell in enumerate(padded, 1))
         return (
             f"SELECT supplier_id, {KIND_INDEX[self.kind]}::TINYINT AS kind, ({self.event})::INTEGER AS event_day, "
-            f"{day_of(self.since, zone)} AS since, {day_of('valid_until', zone)} AS until, {self.party} AS party, {columns}, "
+            f"greatest({day_of(self.since, zone)}, {self.own_day}) AS since, {day_of('valid_until', zone)} AS until, "
+            f"{self.party} AS party, {columns}, "
             f"{self.key} AS key FROM {self.source} WHERE ({self.event}) IS NOT NULL AND ({self.where})"
         )
 
@@ -153,14 +156,14 @@ def spans(zone: str) -> list[str]:
     """Return one query per kind of fact."""
     opened, known = day_of("opened_from", zone), day_of("valid_from", zone)
     # An opening and a closing that become known on the same day say nothing: the order was never seen overdue.
-    overdue = f"closed IS NULL OR greatest(promised, {opened}) < greatest(promised, closed, {known})"
+    overdue = f"promised IS NOT NULL AND (closed IS NULL OR greatest(promised, {opened}) < greatest(promised, closed, {known}))"
     unpaid = f"paid IS NULL OR paid_amount <> amount OR greatest(due, {known}) < greatest(due, paid, {known})"
     late, overdue_days = "greatest(delivered - promised, 0)", "greatest(paid - due, 0)"
     order = partial(_Span, source="orders_v", party="buyer_id", key="order_id")
     state = partial(_Span, source="order_state", party="buyer_id", key="order_id", where=overdue)
-    delivery = partial(_Span, source="order_delivery", party="buyer_id", key="fulfilment_id")
+    delivery = partial(_Span, source="order_delivery", party="buyer_id", key="fulfilment_id", own_day="ordered")
     purchase = partial(_Span, source="purchases_v", party="vendor_id", key="purchase_id")
-    invoice = partial(_Span, source="invoices_v", party="buyer_id", key="invoice_id")
+    invoice = partial(_Span, source="invoices_v", party="buyer_id", key="invoice_id", own_day="issued")
     every = [
         _Span("supplier_joined", "suppliers_v", "joined", "supplier_id"),
         _Span("supplier_registered", "suppliers_v", "registered", "supplier_id"),

@@ -25,8 +25,9 @@ def _lead_days(window: int) -> Ratio:
     return Ratio(Sum("delivered", "lead_days", window), Sum("delivered", "count", window))
 
 
-def _overdue(column: str, scale: float = 1.0) -> Floor:
-    return Floor(Minus(Sum("order_due", column, None, 0, scale), Sum("order_closed", column, None, 0, scale)))
+def _overdue(column: str) -> Floor:
+    """Orders past their promise less those closed since; amounts stay in fen, so that what opened and closed leaves exactly nothing."""
+    return Floor(Minus(Sum("order_due", column, None), Sum("order_closed", column, None)))
 
 
 def _declare(quantity: str, window: int | None, formula: Formula, unit: Unit, family: Family, direction: int, zh: str, en: str) -> Feature:
@@ -46,7 +47,7 @@ FEATURES: Final = (
     _declare("late_days_change", 90, Minus(_late_days(90), _late_days(365)), Unit.DAYS, Family.LATENESS, 1, "平均迟交天数较全年的变化", "Change in mean days late against the year"),
     *(_declare("lead_days_mean", w, _lead_days(w), Unit.DAYS, Family.LATENESS, 1, "下单到交付的平均天数", "Mean days from order to delivery") for w in (90, 365)),
     _declare("overdue_count", None, _overdue("count"), Unit.COUNT, Family.LATENESS, 1, "当前逾期未交订单数", "Orders overdue and not delivered now"),
-    _declare("overdue_amount_ratio", 90, Ratio(_overdue("amount", _FEN), amount(90)), Unit.RATIO, Family.LATENESS, 1, "逾期未交金额与订单金额之比", "Overdue undelivered amount against the amount ordered"),
+    _declare("overdue_amount_ratio", 90, Ratio(_overdue("amount"), Sum("order_placed", "amount", 90)), Unit.RATIO, Family.LATENESS, 1, "逾期未交金额与订单金额之比", "Overdue undelivered amount against the amount ordered"),
     *(_declare("reject_ratio", w, _reject_ratio(w), Unit.RATIO, Family.QUALITY, 1, "拒收数量占比", "Share of quantity rejected") for w in (90, 180, 365)),
     _declare("reject_lot_ratio", 180, Ratio(Sum("inspected", "with_reject", 180), Sum("inspected", "count", 180)), Unit.RATIO, Family.QUALITY, 1, "有拒收的交付占比", "Share of deliveries with a reject"),
     _declare("reject_ratio_change", 90, Minus(_reject_ratio(90), _reject_ratio(365)), Unit.RATIO, Family.QUALITY, 1, "拒收占比较全年的变化", "Change in the rejected share against the year"),

@@ -6,15 +6,13 @@ from features.feature import Family, Feature, Unit
 from features.formula import Floor, Formula, Growth, Minus, Ratio, Sum
 from features.purchases import net_purchases
 
-_FEN = 100.0
-
 
 def _paid(window: int, until: int = 0) -> Sum:
-    return Sum("invoice_paid", "amount", window, until, _FEN)
+    return Sum("invoice_paid", "amount", window, until)
 
 
 def _issued(window: int | None, until: int = 0) -> Sum:
-    return Sum("invoiced", "amount", window, until, _FEN)
+    return Sum("invoiced", "amount", window, until)
 
 
 def _late_ratio(window: int) -> Ratio:
@@ -23,15 +21,15 @@ def _late_ratio(window: int) -> Ratio:
 
 def _late_days(window: int) -> Ratio:
     """Days late per CNY paid: a large late payment weighs more than a small one."""
-    return Ratio(Sum("invoice_paid", "late_amount_days", window, 0, _FEN), _paid(window))
+    return Ratio(Sum("invoice_paid", "late_amount_days", window), _paid(window))
 
 
 def _cash_margin(window: int) -> Ratio:
     return Ratio(Minus(_paid(window), net_purchases(window)), _issued(window))
 
 
-_OVERDUE: Final = Floor(Minus(Sum("invoice_due", "amount", None, 0, _FEN), Sum("invoice_closed", "amount", None, 0, _FEN)))
-_OUTSTANDING: Final = Floor(Minus(_issued(None), Sum("invoice_paid", "amount", None, 0, _FEN)))
+_OVERDUE: Final = Floor(Minus(Sum("invoice_due", "amount", None), Sum("invoice_closed", "amount", None)))
+_OUTSTANDING: Final = Floor(Minus(_issued(None), Sum("invoice_paid", "amount", None)))
 
 
 def _declare(quantity: str, window: int | None, formula: Formula, unit: Unit, direction: int, zh: str, en: str) -> Feature:

@@ -194,7 +194,7 @@ def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
     span = con.execute(
         f"SELECT coalesce(min(known_day) FILTER (WHERE kind IN ({trade})), min(known_day)), max(known_day) FROM ledger_facts "
         f"WHERE kind NOT IN ({planned})"
-    ).fetchone()
+    ).fetchall()[0]
     counts = np.asarray(suppliers["facts"], dtype=np.int64)
     offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
     return {

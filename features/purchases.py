@@ -8,14 +8,16 @@ from features.formula import Formula, Growth, Minus, Months, Party, Ratio, Slope
 _FEN = 100.0
 
 
-def net_purchases(window: int, until: int = 0) -> Minus:
-    """Return purchases less cancelled ones in a window, in CNY."""
-    return Minus(Sum("purchased", "amount", window, until, _FEN), Sum("purchase_cancelled", "amount", window, until, _FEN))
+def net_purchases(window: int, until: int = 0, scale: float = 1.0) -> Minus:
+    """Return purchases less cancelled ones in a window, in fen unless scaled: ratios of whole fen are exact."""
+    return Minus(
+        Sum("purchased", "amount", window, until, scale), Sum("purchase_cancelled", "amount", window, until, scale)
+    )
 
 
 def net_sales(window: int, until: int = 0) -> Minus:
-    """Return orders less cancelled ones in a window, in CNY."""
-    return Minus(Sum("order_placed", "amount", window, until, _FEN), Sum("order_cancelled", "amount", window, until, _FEN))
+    """Return orders less cancelled ones in a window, in fen."""
+    return Minus(Sum("order_placed", "amount", window, until), Sum("order_cancelled", "amount", window, until))
 
 
 def _margin(window: int, until: int = 0) -> Ratio:
@@ -34,7 +36,7 @@ def _declare(
 
 
 FEATURES: Final = (
-    _declare("amount_sum", 90, net_purchases(90), Unit.CNY, Family.VOLUME, 0, "采购金额", "Amount purchased"),
+    _declare("amount_sum", 90, net_purchases(90, scale=_FEN), Unit.CNY, Family.VOLUME, 0, "采购金额", "Amount purchased"),
     _declare("amount_growth", 90, Growth(Sum("purchased", "amount", 90), Sum("purchased", "amount", 180, 90)), Unit.RATIO, Family.GROWTH, 0, "采购金额较此前 90 天的变化", "Change in the amount purchased against the 90 days before"),
     _declare("amount_slope", 365, Slope(Months("purchased", "amount")), Unit.RATIO, Family.GROWTH, 0, "采购金额的月度趋势", "Monthly trend of the amount purchased"),
     _declare("amount_variation", 365, Variation(Months("purchased", "amount")), Unit.RATIO, Family.REGULARITY, 1, "月度采购金额的波动系数", "Variation of the monthly amount purchased"),

@@ -231,8 +231,8 @@ def _table_quality(
 def _filled(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, float]:
     """The share of accepted rows that fill each optional column."""
     optional = [column.name for column in table.columns if not column.required]
-    counts = con.execute(f"SELECT count(*), {', '.join(f'count({name})' for name in optional)} FROM main.{table.name}").fetchone()
-    if not counts or not counts[0]:
+    counts = con.execute(f"SELECT count(*), {', '.join(f'count({name})' for name in optional)} FROM main.{table.name}").fetchall()[0]
+    if not counts[0]:
         return {}
     return {name: count / counts[0] for name, count in zip(optional, counts[1:], strict=True)}
 
@@ -248,8 +248,8 @@ def _timeliness(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[datetime 
         SELECT max({last}), avg(CASE WHEN recorded_at <= {last} + INTERVAL {PROMPT_DAYS} DAY THEN 1.0 ELSE 0.0 END)
             FILTER (recorded_at IS NOT NULL AND {last} IS NOT NULL) FROM main.{table.name}
         """
-    ).fetchone()
-    return found if found else (None, None)
+    ).fetchall()
+    return found[0][0], found[0][1]
 
 
 def _overall(tables: tuple[TableQuality, ...], dimension: Dimension) -> float | None:

@@ -12,7 +12,7 @@ import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -142,7 +142,7 @@ def csv_header(path: Path) -> tuple[str, ...]:
     TableUnreadable
         If the file is empty, is not UTF-8, is really another format, or names a column twice (case does not count).
     """
-    with _open_bytes(path) as stream:
+    with open_bytes(path) as stream:
         head = stream.read(_HEADER_BYTES)
     if not head.strip():
         raise TableUnreadable(f"{path.name}: the file is empty; give it a header line with the contract's column names")
@@ -152,36 +152,15 @@ def csv_header(path: Path) -> tuple[str, ...]:
         record = next(csv.reader(io.StringIO(head.decode("utf-8", errors="surrogateescape"), newline=""), strict=True))
     except csv.Error as error:
         raise TableUnreadable(f"{path.name}: the header line cannot be read ({error}); write it without line breaks") from None
-    if any(not name.isprintable() for name in record):
+    if any("\udc80" <= character <= "\udcff" for name in record for character in name):
         raise TableUnreadable(encoding_remedy(path.name, "the header line is not UTF-8"))
     names = tuple(name.strip() or f"column {place + 1}" for place, name in enumerate(record))
     refuse_duplicates(path.name, names)
     return names
 
 
-def blank_lines_before(path: Path, offsets: Sequence[int]) -> list[int]:
-    """How many blank lines stand before each byte offset of a CSV file's text; blank lines inside quotes do not count.
-
-    Parameters
-    ----------
-    offsets
-        Ascending.
-    """
-    counts: list[int] = []
-    blank, position, inside_quotes = 0, 0, False
-    with _open_bytes(path) as stream:
-        for line in stream:
-            while len(counts) < len(offsets) and offsets[len(counts)] <= position:
-                counts.append(blank)
-            if len(counts) == len(offsets):
-                break
-            blank += not inside_quotes and not line.strip(b"\r\n")
-            inside_quotes ^= bool(line.count(b'"') % 2)
-            position += len(line)
-    return counts + [blank] * (len(offsets) - len(counts))
-
-
-def _open_bytes(path: Path) -> IO[bytes]:
+def open_bytes(path: Path) -> IO[bytes]:
+    """A file's bytes, unpacked where it is gzip."""
     return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")  # type: ignore[return-value]
 
 
@@ -207,11 +186,11 @@ def encoding_remedy(file: str, found: str) -> str:
 
 
 def _refuse_other_formats(file: str, head: bytes) -> None:
-    if head.startswith(_WIDE_MARKS) or b"\0" in head[:4096]:
-        raise TableUnreadable(
-            f"{file}: the text is UTF-16 or UTF-32, not UTF-8; save it as UTF-8, or convert it with: iconv -f UTF-16 -t UTF-8"
-        )
     if head.startswith(b"\x1f\x8b"):
         raise TableUnreadable(f"{file}: this is a gzip file; name it {file}.gz")
     if head.startswith((b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise TableUnreadable(f"{file}: this is not text (a Parquet, zip or Excel file); save it as CSV or name it rightly")
+    if head.startswith(_WIDE_MARKS) or b"\0" in head[:4096]:
+        raise TableUnreadable(
+            f"{file}: the text is UTF-16 or UTF-32, not UTF-8; save it as UTF-8, or convert it with: iconv -f UTF-16 -t UTF-8"
+        )

@@ -60,8 +60,7 @@ class RawTables:
 
     def count(self, table: str) -> int:
         """How many accepted rows a table has."""
-        found = self.con.execute(f"SELECT count(*) FROM {CONTRACT[table].name}").fetchone()
-        return int(found[0]) if found else 0
+        return int(self.con.execute(f"SELECT count(*) FROM {CONTRACT[table].name}").fetchall()[0][0])
 
     def close(self) -> None:
         """Give the memory back; the tables cannot be used afterwards."""

@@ -38,8 +38,7 @@ class Rejects:
 
     def __len__(self) -> int:
         """How many (row, rule) pairs were set aside; a row that breaks two rules counts twice."""
-        found = self.con.execute(f"SELECT count(*) FROM {REJECTS_TABLE}").fetchone()
-        return int(found[0]) if found else 0
+        return int(self.con.execute(f"SELECT count(*) FROM {REJECTS_TABLE}").fetchall()[0][0])
 
     def __bool__(self) -> bool:
         """True if anything was set aside."""

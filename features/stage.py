@@ -7,7 +7,7 @@ cells hold is asked in `features.accept`.
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,19 +17,12 @@ import duckdb
 from credit.errors import TableUnreadable
 from features.cells import quoted, text_literal, unreadable_as
 from features.columns import Table
-from features.raw_files import blank_lines_before, csv_header, digest_of, refuse_duplicates
-from features.rejects import REJECTS_TABLE, VALUE_LENGTH
+from features.misshapen import set_misshapen_aside
+from features.raw_files import csv_header, digest_of, refuse_duplicates
+from features.rejects import REJECTS_TABLE
 
 MAX_ROW_BYTES = 16 << 20
 _GLOB = frozenset("*?[]{}\\")
-
-_SHAPE_RULES = {
-    "MISSING COLUMNS": "row_has_the_headers_cells",
-    "TOO MANY COLUMNS": "row_has_the_headers_cells",
-    "UNQUOTED VALUE": "quotes_are_closed",
-    "INVALID ENCODING": "text_is_utf8",
-    "LINE SIZE OVER MAXIMUM": "row_is_within_16_megabytes",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +39,12 @@ class Staged:
     misshapen: int
 
 
+def without_progress_bar(con: duckdb.DuckDBPyConnection) -> None:
+    """Turn DuckDB's own progress bar off; a notebook without ipywidgets has none, and DuckDB refuses the question there."""
+    with suppress(duckdb.InvalidInputException):
+        con.execute("SET enable_progress_bar = false")
+
+
 def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> duckdb.DuckDBPyConnection:
     """An empty database in memory that reads times in `zone` and spills to the system's temporary folder.
 
@@ -59,7 +58,7 @@ def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> d
             "temp_directory": str(Path(tempfile.gettempdir()) / f"lianxin-duckdb-{os.getpid()}"),
         },
     )
-    con.execute("SET enable_progress_bar = false")
+    without_progress_bar(con)
     con.execute(f"SET TimeZone = {text_literal(zone)}")
     for name, value in (("currency", currency), ("now", now), ("today", today)):
         con.execute(f"SET VARIABLE {name} = $value", {"value": value})
@@ -147,7 +146,7 @@ def _stage_csv(con: duckdb.DuckDBPyConnection, table: Table, path: Path, file: s
         f"store_rejects = true, rejects_table = 'csv_errors', rejects_scan = 'csv_scans')"
     )
     _create_stage(con, have, source)
-    misshapen = _set_misshapen_aside(con, table.name, path)
+    misshapen = set_misshapen_aside(con, table.name, path)
     con.execute("DROP TABLE csv_errors; DROP TABLE csv_scans")
     return Staged(file, dict.fromkeys(have, "VARCHAR"), unknown, digest, misshapen)
 
@@ -156,41 +155,3 @@ def _create_stage(con: duckdb.DuckDBPyConnection, have: dict[str, str], source: 
     chosen = ", ".join(f"{quoted(own)} AS {name}" for name, own in have.items())
     con.execute(f"CREATE OR REPLACE TABLE work.stage AS SELECT {chosen} FROM {source}")
     con.execute("CREATE OR REPLACE TABLE work.shifts (good_before BIGINT, shift BIGINT)")
-
-
-def _set_misshapen_aside(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
-    """Rows DuckDB could not split into cells: to the rejects. Return how many lines of text they took.
-
-    Their numbers leave gaps in the numbers of the good rows: ``work.shifts`` says how many misshapen rows stand before
-    each stretch of good ones. DuckDB counts blank lines as rows here, though it skips them elsewhere.
-    """
-    whens = " ".join(f"WHEN '{error}' THEN '{name}'" for error, name in _SHAPE_RULES.items())
-    found = con.execute(
-        f"""
-        SELECT line, line_byte_position, any_value(csv_line), min(error_message),
-               min(CASE CAST(error_type AS VARCHAR) {whens} ELSE 'row_is_readable' END)
-        FROM csv_errors GROUP BY line, line_byte_position ORDER BY line, line_byte_position
-        """
-    ).fetchall()
-    if not found:
-        return 0
-    texts = [(text or message).lstrip("\r\n") for _, _, text, message, _ in found]
-    leading = [len(text) - len(text.lstrip("\r\n")) if text else 0 for _, _, text, _, _ in found]
-    blank = blank_lines_before(path, [row[1] + more for row, more in zip(found, leading, strict=True)])
-    numbers = [row[0] - 1 - skipped for row, skipped in zip(found, blank, strict=True)]
-    con.execute(
-        f"INSERT INTO {REJECTS_TABLE} SELECT $table, $file, unnest($rows), '', unnest($rules), unnest($values)",
-        {
-            "table": table,
-            "file": path.name,
-            "rows": numbers,
-            "rules": [row[4] for row in found],
-            "values": [text[:VALUE_LENGTH] for text in texts],
-        },
-    )
-    con.execute(
-        "INSERT INTO work.shifts SELECT good_before, max(shift) FROM "
-        "(SELECT unnest($good) AS good_before, unnest($shift) AS shift) GROUP BY good_before",
-        {"good": [number - place for place, number in enumerate(numbers, 1)], "shift": [*range(1, len(numbers) + 1)]},
-    )
-    return sum(1 + text.rstrip("\r\n").count("\n") for text in texts)

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from credit.errors import TableUnreadable, TrainingFailed
 from lianxin.console import progress
@@ -15,6 +17,7 @@ from lianxin.console import progress
 if TYPE_CHECKING:
     from features.ledger import Ledger
     from features.read import RawTables
+    from serving.server import RunningService
 
 
 @dataclass(slots=True)
@@ -42,17 +45,53 @@ class Demo:
         """Start the service on what was prepared, and say what to open."""
         from serving.server import serve
 
-        trusted = json.loads((self.work / "done.json").read_text(encoding="utf-8"))["release"]["result"]
+        supplier = self._step("example", self._recorded("release"), self._choose)
         serve(
             bundle=self.work / "bundle",
             ledger=self.work / "ledger",
             host=host,
             port=port,
             data=self.work / "postgres",
-            trusted_key=trusted,
+            trusted_key=self._recorded("release"),
             tell=print,
-            demo=f"mlflow ui --backend-store-uri sqlite:///{self.home}/mlflow.db --port 5000",
+            on_ready=lambda running: self._announce(running, supplier),
+            example_supplier=supplier,
         )
+
+    def _announce(self, running: "RunningService", supplier: str) -> None:
+        """Say what to open, and give one line to paste."""
+        key = running.create_key("demo")
+        body = json.dumps({"supplier_id": supplier, "purpose": "credit_application"})
+        print(
+            f"""
+  report page   {running.login_link(key, f"/report/{supplier}")}
+                (opens once, within an hour; afterwards log in with the key at {running.url}/login)
+  API           {running.url}/docs
+  MLflow        {Path(sys.executable).parent}/mlflow ui --backend-store-uri sqlite:///{self.home}/mlflow.db --port 5000
+  score         curl -sS {running.url}/v1/scores -H 'X-API-Key: {key}' -H 'Idempotency-Key: {uuid4()}' \\
+                  -H 'Content-Type: application/json' -d '{body}'
+
+Ctrl-C stops the service and its database.""",
+            flush=True,
+        )
+
+    def _recorded(self, step: str) -> str:
+        """Return the result of a step that is done."""
+        return str(json.loads((self.work / "done.json").read_text(encoding="utf-8"))[step]["result"])
+
+    def _choose(self, tell: Callable[..., None]) -> str:
+        """Choose the supplier of the examples: at the lower quartile of points, so that there is something to explain."""
+        import numpy as np
+
+        from features.ledger import open_ledger
+        from serving.assess import score_batch
+        from training.bundle import ScoringBundle
+
+        tell("scoring")
+        ledger = open_ledger(self.work / "ledger")
+        batch = score_batch(ScoringBundle.load(self.work / "bundle"), ledger, ledger.latest_as_of)
+        order = np.argsort(batch.scores.points, kind="stable")
+        return str(batch.matrix.supplier_ids[order[len(order) // 4]])
 
     def _step(self, name: str, rests_on: str, work: Callable[[Callable[..., None]], str], *needed: Path) -> str:
         """Do a step, or reuse its result where it was done on the same grounds and its files are still there."""

@@ -1,6 +1,6 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from features.ledger import Ledger
@@ -10,7 +10,7 @@ from serving.openapi import describe_api
 from serving.pages import FOLDER
 from serving.problems import install_problem_handlers
 from serving.routes import documentation, health, models, pages, scores
-from serving.service import Service
+from serving.service import Service, note_route
 from serving.sessions import Sessions
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -26,7 +26,15 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
         The bundle scores features this version does not have.
     """
     scored_features(bundle.names)
-    app = FastAPI(title="Lianxin", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Lianxin",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(note_route)],
+    )
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes))
     for routes in (scores, models, health, pages, documentation):
         app.include_router(routes.router)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from pydantic import BaseModel
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from serving.refusals import BodyNotJson, BodyTooLarge, MediaTypeRefused
@@ -32,7 +33,11 @@ def json_body(model: type[Body]) -> Callable[[Request], object]:
     async def read(request: Request) -> Body:
         raw = await read_bytes(request, _MEDIA_TYPE)
         parse_strictly(raw)
-        return model.model_validate_json(raw, strict=True)
+        try:
+            return model.model_validate_json(raw)
+        except ValidationError as error:
+            found = error.errors(include_input=False, include_context=False, include_url=False)
+            raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
 
     return read
 

@@ -12,6 +12,8 @@ from serving.assess import Assessment, scored_features
 from serving.languages import Language, words
 from serving.schemas import (
     ContributionPart,
+    CurrentModel,
+    GradeBand,
     ModelPart,
     Notice,
     Purpose,
@@ -94,9 +96,9 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
 
 
 def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[ContributionPart]:
-    """Return all contributions in the bundle's order, the order in which they add up."""
+    """Return all contributions in the bundle's order, the order in which they add up; adding 0.0 turns a negative zero plain."""
     return [
-        ContributionPart(feature=part.feature, value=part.value, unit=str(entry["unit"]), points=part.points)
+        ContributionPart(feature=part.feature, value=part.value, unit=str(entry["unit"]), points=part.points + 0.0)
         for part, entry in zip(assessment.score.contributions, bundle.catalog, strict=True)
     ]
 
@@ -126,3 +128,24 @@ def catalog_entry(bundle: ScoringBundle, feature: str) -> dict[str, object]:
 def in_words(pair: Sequence[str], language: Language) -> str:
     """Return the Chinese or the English of a pair."""
     return pair[0] if language is Language.ZH_CN else pair[1]
+
+
+def current_model(bundle: ScoringBundle, ledger: Ledger, language: Language) -> CurrentModel:
+    """Describe the bundle in service: its release, scale, grades and measures."""
+    grades = [
+        GradeBand(name=grade.name, label=in_words((grade.label_zh, grade.label_en), language), pd_from=grade.pd_from, pd_to=grade.pd_to)
+        for grade in bundle.grades.grades
+    ]
+    approved_by = bundle.release.get("approved_by")
+    return CurrentModel(
+        **dict(model_part(bundle)),
+        signed_by=bundle.signed_by,
+        approved_by=None if approved_by is None else str(approved_by),
+        features=len(bundle.names),
+        base_score=bundle.scale.base_score,
+        base_odds=bundle.scale.base_odds,
+        pdo=bundle.scale.pdo,
+        grades=grades,
+        measures=dict(bundle.model.get("measures", {})),
+        latest_as_of=ledger.latest_as_of,
+    )

@@ -111,7 +111,7 @@ class Words:
     def number(self, value: float | Decimal, *, digits: int | None = None, signed: bool = False) -> str:
         """Format a number with thousands separators; ``digits`` after the point, or as many as it has up to two."""
         pattern = "#,##0.##" if digits is None else "#,##0" + ("." + "0" * digits if digits else "")
-        if signed:
+        if signed and value:
             pattern = f"+{pattern};-{pattern}"
         return str(format_decimal(value, format=pattern, locale=self.locale))
 

@@ -70,14 +70,13 @@ class Envelope:
             self._log(scope, status, time.perf_counter() - began, request_id)
 
     def _log(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        """Write one line of ids and figures; the route's pattern stands for the path, which may carry a token."""
-        caller = scope["state"].get("caller")
+        """Write one line of ids and figures; the route's pattern stands for the path."""
         line = {
             "request_id": request_id,
             "method": scope["method"],
-            "route": getattr(scope.get("route"), "path", None),
+            "route": scope["state"].get("route"),
             "status": status,
             "ms": round(seconds * 1000, 2),
-            "key": caller,
+            "key": scope["state"].get("caller"),
         }
         log.info("%s", json.dumps(line))

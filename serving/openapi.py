@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.examples import problem_example, request_example, score_example
+from serving.explain import current_model
 from serving.languages import Language
 from serving.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
@@ -92,5 +93,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
     read = schema["paths"]["/v1/scores/{score_id}"]["get"]
     read["parameters"][0].update(example=score["id"], description="The `id` of a score.")
     read["responses"]["200"]["content"]["application/json"]["example"] = score
+    model = current_model(service.bundle, service.ledger, Language.EN).model_dump(mode="json", by_alias=True)
+    schema["paths"]["/v1/models/current"]["get"]["responses"]["200"]["content"]["application/json"]["example"] = model
     for path, status in (("/healthz", "alive"), ("/readyz", "ready")):
         schema["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["example"] = {"status": status}

@@ -15,9 +15,12 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def _plain_date(value: object) -> object:
     """Let only ``YYYY-MM-DD`` pass: neither a time nor a number of seconds is a date."""
-    if isinstance(value, str) and not _ISO_DATE.fullmatch(value):
-        raise PydanticCustomError("date_form", "a date is written YYYY-MM-DD")
-    return value
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(_ISO_DATE.fullmatch(value)[0])  # type: ignore[index]  # no match is answered like no date
+    except (ValueError, TypeError):
+        raise PydanticCustomError("date_form", "a date is written YYYY-MM-DD") from None
 
 
 SupplierId = Annotated[

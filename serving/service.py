@@ -35,6 +35,11 @@ def service_of(request: Request) -> Service:
     return service
 
 
+def note_route(request: Request) -> None:
+    """Note the pattern of the route for the log line: the path itself may carry a token or an id."""
+    request.state.route = getattr(request.scope.get("route"), "path", None)
+
+
 InService = Annotated[Service, Depends(service_of)]
 
 

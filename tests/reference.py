@@ -6,7 +6,7 @@ tests/spec, are the product's.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,14 +30,18 @@ KEYS = {
     "purchases": ("purchase_id",),
     "invoices": ("invoice_id",),
 }
+OWN_DAY = {"orders": "ordered_at", "reviews": "reviewed_at", "purchases": "purchased_at", "invoices": "issued_at"}
+"""A row is known from its own day on, whatever earlier day stands in another of its cells."""
 
 
 def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-    """Values of the whole catalogue for one supplier and date, or None if nothing was known of it yet."""
+    """Values of the whole catalogue for one supplier and date, or None if nothing was ever known of it before."""
     day = (as_of - EPOCH).days
-    rows = {table: _known(tables, table, supplier_id, day) for table in KEYS}
-    facts = [fact for fact in _facts(rows, tables.zone) if fact[1] < day]
-    if not any(KINDS[kind].table != "suppliers" or KINDS[kind].name == "supplier_joined" for kind, *_ in facts):
+    told = {table: _told(tables, table, supplier_id) for table in KEYS}
+    facts = _facts_known(told, supplier_id, day, tables.zone)
+    if not _tells(facts) and not any(
+        _tells(_facts_known(told, supplier_id, earlier, tables.zone)) for earlier in _days(told, day, tables.zone)
+    ):
         return None
     sums = np.zeros((1, len(KINDS), COLUMNS, INTERVALS), dtype=np.int64)
     last = np.full((1, len(KINDS)), NEVER, dtype=np.int32)
@@ -52,20 +56,43 @@ def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> np.nda
     return evaluate(rows_of, CATALOG, tables.present)[0]
 
 
-def _known(tables: RawTables, table: str, supplier_id: str, day: int) -> list[Row]:
-    """The version of each row that was the last one recorded before the day."""
-    cursor = tables.con.cursor().execute(f"SELECT * FROM {table} WHERE supplier_id = ?", [supplier_id])
+def _told(tables: RawTables, table: str, supplier_id: str) -> list[list[Row]]:
+    """All versions of each row that was ever told of the supplier, in the order in which they were recorded."""
+    cursor = tables.con.cursor().execute(f"SELECT * FROM {table}")
     names = [column[0] for column in cursor.description or ()]
     versions: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for values in cursor.fetchall():
         row = dict(zip(names, values, strict=True))
         versions[tuple(row[key] for key in KEYS[table])].append(row)
-    current = []
-    for found in versions.values():
-        found.sort(key=lambda row: row["recorded_at"] or datetime.min)
-        seen = [row for row in found if row["recorded_at"] is None or _day(row["recorded_at"], tables.zone) < day]
-        current.extend(seen[-1:])
-    return current
+    mine = [found for found in versions.values() if any(row["supplier_id"] == supplier_id for row in found)]
+    return [sorted(found, key=lambda row: row["recorded_at"] or datetime.min) for found in mine]
+
+
+def _facts_known(told: Mapping[str, list[list[Row]]], supplier_id: str, day: int, zone: str) -> list["Fact"]:
+    """What was believed of the supplier at the start of a day: from the last version of each row, once the row's own day had passed."""
+    rows = {
+        table: [row for row in (_believed(versions, day, zone) for versions in found) if row and row["supplier_id"] == supplier_id]
+        for table, found in told.items()
+    }
+    for table, column in OWN_DAY.items():
+        rows[table] = [row for row in rows[table] if _day(row[column], zone) < day]
+    return [fact for fact in _facts(rows, zone) if fact[1] < day]
+
+
+def _believed(versions: list[Row], day: int, zone: str) -> Row | None:
+    recorded = [row for row in versions if row["recorded_at"] is None or _day(row["recorded_at"], zone) < day]
+    return recorded[-1] if recorded else None
+
+
+def _tells(facts: list["Fact"]) -> bool:
+    """Whether the facts make the supplier known: a registration alone is no sign of it on the platform."""
+    return any(kind != KIND_INDEX["supplier_registered"] for kind, *_ in facts)
+
+
+def _days(told: Mapping[str, list[list[Row]]], before: int, zone: str) -> list[int]:
+    """Days on which the believed facts can have changed, up to a day."""
+    moments = [cell for found in told.values() for versions in found for row in versions for cell in row.values() if isinstance(cell, date)]
+    return sorted({_day(moment, zone) + 1 for moment in moments if _day(moment, zone) + 1 <= before})
 
 
 def _day(at: datetime | date | None, zone: str) -> Any:
@@ -179,8 +206,3 @@ def _parties(facts: list[Fact], day: int) -> Any:
                 shares = [sum(found) / total for found in amounts.values()]
                 out[0, k, w, 1:3] = sum(share * share for share in shares), max(shares)
     return out
-
-
-def month_after(day: date) -> date:
-    """First day of the following month."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -154,8 +154,8 @@ def last_day_seen(tables: RawTables) -> date:
 
 def _extreme(tables: RawTables, which: str, columns: Mapping[str, Iterable[str]]) -> date:
     parts = [f"SELECT {which}({column}) AS t FROM {table}" for table, names in columns.items() for column in names]
-    found = tables.con.execute(f"SELECT {day_of(f'{which}(t)', tables.zone)} FROM ({' UNION ALL '.join(parts)})").fetchone()
-    if found is None or found[0] is None:
+    found = tables.con.execute(f"SELECT {day_of(f'{which}(t)', tables.zone)} FROM ({' UNION ALL '.join(parts)})").fetchall()[0]
+    if found[0] is None:
         raise NotEnoughHistory(f"the tables must hold events, found none in {', '.join(columns)}")
     day: date = found[0]
     return day

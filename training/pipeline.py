@@ -20,6 +20,7 @@ from training.dataset import ModelFrame, assemble
 from training.fit import Fit, Progress, fit_booster
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
+from training.reference import reference_rows
 from training.scorer import Scorer
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
@@ -94,8 +95,8 @@ def train(
     scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
-    learnt = scorer.score(frame.values[split.train])
-    measures = out_of_time(frame.y[split.test], scores, reference_points=learnt.points)
+    reference = reference_rows(frame.values[split.train])
+    measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
     described = _describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures)
     bundle = ScoringBundle.freeze(
         model_text=fit.model_text,
@@ -103,7 +104,7 @@ def train(
         scale=settings.scale,
         grades=settings.grades,
         catalog=catalog_slice(),
-        reference_values=frame.values[split.train],
+        reference_values=reference,
         model=described,
     )
     say("record the run", 0.0)

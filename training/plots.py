@@ -1,5 +1,6 @@
 """What does the model look like? One figure per question, drawn without a display; what is drawn is computed elsewhere."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -92,13 +93,15 @@ def importance(names: Sequence[str], contributions: Values, *, top: int = 20) ->
 def shap_beeswarm(model_text: str, values: Values, names: Sequence[str], *, top: int = 20) -> Figure:
     """Draw SHAP values in log-odds of bad, a dot per supplier, by the shap library itself."""
     import matplotlib.pyplot as plt
-    import shap
     from lightgbm import Booster
 
-    explainer = shap.TreeExplainer(Booster(model_str=model_text))
-    explanation = explainer(values)
-    explanation.feature_names = list(names)
-    with plt.rc_context({"backend": "agg"}):
+    with warnings.catch_warnings(), plt.rc_context({"backend": "agg"}):
+        # What shap warns of is its own: the shape of its answer, and a colour map that matplotlib will change.
+        warnings.simplefilter("ignore")
+        import shap
+
+        explanation = shap.TreeExplainer(Booster(model_str=model_text))(values)
+        explanation.feature_names = list(names)
         figure = plt.figure(layout="constrained")
         shap.plots.beeswarm(explanation, max_display=top, show=False, plot_size=(9.0, 1.0 + 0.3 * top))
         figure.axes[0].set_xlabel("SHAP value: log-odds of bad (right is riskier)")

@@ -42,7 +42,7 @@ class Calendar:
         edge = np.concatenate([[0.0], cumulative])[self.starts - self.starts[0]]
         u = edge[month] + rng.random(month.size) * (edge[month + 1] - edge[month])
         day = np.minimum(np.searchsorted(cumulative, u, side="right"), self.weight.size - 1)
-        return (self.starts[0] + day) * DAY_SECONDS + rng.integers(8 * 3600, 20 * 3600, month.size)
+        return np.asarray((self.starts[0] + day) * DAY_SECONDS + rng.integers(8 * 3600, 20 * 3600, month.size))
 
     def month_of(self, second: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the month's number of each second, clipped to the simulation."""

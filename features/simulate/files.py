@@ -59,7 +59,7 @@ PROJECTIONS: Mapping[str, Mapping[str, str]] = {
     "reviews": {
         "review_id": _id("R", "id"), "supplier_id": _SUPPLIER, "order_id": _id("O", '"order"'), "buyer_id": _BUYER,
         "reviewed_at": _time("reviewed"), "rating": "rating::DOUBLE",
-        "text": "CASE WHEN \"text\" >= 0 THEN (SELECT list(t) FROM (SELECT unnest($texts) AS t))[\"text\" + 1] END",
+        "text": "CASE WHEN \"text\" >= 0 THEN getvariable('texts')[\"text\" + 1] END",
         "recorded_at": _RECORDED,
     },
     "purchases": {
@@ -129,12 +129,9 @@ def write_tables(folder: Path, tables: Mapping[str, Columns], *, last_day: int) 
 
 
 def _write(file: Path, columns: Columns, projection: Mapping[str, str], last_day: int) -> None:
-    quoted = [word.replace("'", "''") for word in texts()]
-    words = "[" + ", ".join(f"'{word}'" for word in quoted) + "]"
     select = ", ".join(f'{sql} AS "{column}"' for column, sql in projection.items())
-    select = select.replace("(SELECT list(t) FROM (SELECT unnest($texts) AS t))", "getvariable('texts')")
     with duckdb.connect(config={"threads": 1, "preserve_insertion_order": True}) as con:
-        con.execute(f"SET VARIABLE texts = {words}")
+        con.execute(f"SET VARIABLE texts = {texts()!r}")
         con.register("source", columns)
         target = str(file).replace("'", "''")
         con.execute(f"COPY (SELECT {select.replace('$last', str(last_day))} FROM source) TO '{target}' (FORMAT parquet)")

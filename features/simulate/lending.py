@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.simulate.calendar import DAY_SECONDS, Calendar
 from features.simulate.history import NEVER, History
@@ -66,9 +67,7 @@ def plan_loans(population: Population, history: History, months: int, world: Wor
     return Plan(supplier=supplier, draw_month=month, tenor=tenor, day=rng.integers(5, 21, supplier.size))
 
 
-def repay(
-    plan: Plan, population: Population, history: History, calendar: Calendar, world: World, rng: np.random.Generator
-) -> Loans:
+def repay(plan: Plan, population: Population, history: History, calendar: Calendar, world: World, rng: np.random.Generator) -> Loans:
     """Return the loans drawn and how each instalment was paid: none from the month of the default on."""
     drawn = plan.draw_month < history.default_month[plan.supplier]
     supplier, month, tenor, day = (x[drawn] for x in (plan.supplier, plan.draw_month, plan.tenor, plan.day))
@@ -111,7 +110,7 @@ def _month_starts(calendar: Calendar, beyond: int) -> Ints:
     return np.asarray((first + np.arange(calendar.months + beyond + 1)).astype("datetime64[D]").astype(np.int64))
 
 
-def lives_in(population: Population, history: History, month: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def lives_in(population: Population, history: History, month: int) -> NDArray[np.bool_]:
     """Return who has joined before ``month`` and has not been 90 days past due at its first day.
 
     An instalment due on day 5 to 20 of month t reaches 90 days past due in month t + 3, after its first day.

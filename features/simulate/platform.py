@@ -30,7 +30,7 @@ from features.simulate.step import CHEAT
 from features.simulate.trade import deliver, place_orders
 from features.simulate.truth import Truth, true_pds
 from features.simulate.upkeep import Monthly, Papers, certify, cooperate, joining_day, observe, purchase
-from features.simulate.world import World
+from features.simulate.world import World, check_world
 
 MIN_SUPPLIERS, MAX_SUPPLIERS = 50, 200_000
 MIN_MONTHS, MAX_MONTHS = 24, 12 * (len(NEW_YEAR) - 1)
@@ -82,7 +82,7 @@ def simulate(
     _check("months", months, MIN_MONTHS, MAX_MONTHS)
     _check("seed", seed, 0, 2**63 - 1)
     _check("downturn_months_before_end", world.downturn_months_before_end, 1, months - 1)
-    _check("truth_paths", world.truth_paths, 4, 100_000)
+    check_world(world)
     _check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.parent / f".{out.name}.{uuid4().hex[:8]}.draft"
@@ -106,9 +106,7 @@ def simulate(
     return digest
 
 
-def _tables(
-    count: int, months: int, seed: int, world: World, tell: Progress
-) -> tuple[dict[str, Columns], int, float]:
+def _tables(count: int, months: int, seed: int, world: World, tell: Progress) -> tuple[dict[str, Columns], int, float]:
     """Return every table's columns, the last day, and the truth's Monte-Carlo noise."""
     draws = [np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(12)]
     calendar = calendar_of(months, world.new_year_volume)

@@ -34,9 +34,7 @@ def order_rows(orders: Orders, population: Population, end: int, world: World, r
     return _append(columns, pick, {"amount": amount, "recorded": recorded})
 
 
-def fulfilment_rows(
-    fulfilments: Fulfilments, orders: Orders, end: int, world: World, rng: np.random.Generator
-) -> Columns:
+def fulfilment_rows(fulfilments: Fulfilments, orders: Orders, end: int, world: World, rng: np.random.Generator) -> Columns:
     """Return deliveries; some are recorded late, some have a second version with a corrected delivery time."""
     f = fulfilments
     known = np.maximum(f.shipped, f.delivered)
@@ -64,9 +62,7 @@ def fulfilment_rows(
     return _append(columns, pick, change)
 
 
-def review_rows(
-    reviews: Reviews, orders: Orders, population: Population, end: int, world: World, rng: np.random.Generator
-) -> Columns:
+def review_rows(reviews: Reviews, orders: Orders, population: Population, end: int, world: World, rng: np.random.Generator) -> Columns:
     """Return reviews; some are recorded late, and one in a hundred is of the supplier and names no order."""
     size = reviews.order.size
     text = np.where(reviews.phrases == NONE, NONE, (reviews.rating - 1) * 120 + reviews.phrases % 120)
@@ -85,9 +81,7 @@ def review_rows(
     )
 
 
-def invoice_rows(
-    invoices: Invoices, orders: Orders, population: Population, end: int, world: World, rng: np.random.Generator
-) -> Columns:
+def invoice_rows(invoices: Invoices, orders: Orders, population: Population, end: int, world: World, rng: np.random.Generator) -> Columns:
     """Return receivables; a payment recorded late stands in a second version of its invoice."""
     late = (invoices.paid != NONE) & (rng.random(invoices.paid.size) < world.late_record_rate)
     recorded = invoices.paid + _lag(invoices.paid.size, world, rng)
@@ -104,7 +98,7 @@ def invoice_rows(
         "recorded": np.full(late.size, NONE),
     }
     pick = np.flatnonzero(late & (recorded < end))
-    change = {"paid": invoices.paid[pick], "paid_amount": invoices.paid_amount[pick], "recorded": recorded[pick]}
+    change: Columns = {"paid": invoices.paid[pick], "paid_amount": invoices.paid_amount[pick], "recorded": recorded[pick]}
     return _append(columns, pick, change)
 
 
@@ -158,13 +152,11 @@ def _late(known: Ints, world: World, rng: np.random.Generator) -> Ints:
 
 
 def _known_by(columns: Columns, end: int) -> Columns:
-    known = columns["recorded"] < end
+    known = np.asarray(columns["recorded"], dtype=np.int64) < end
     return {name: values[known] for name, values in columns.items()}
 
 
-def _corrected(
-    known: Ints, recorded: NDArray[np.generic], end: int, world: World, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
+def _corrected(known: Ints, recorded: NDArray[np.generic], end: int, world: World, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return the rows that get a second version and when; only rows recorded in time, so that versions are ordered."""
     when = known + rng.integers(3 * DAY_SECONDS, 30 * DAY_SECONDS, known.size)
     chosen = (rng.random(known.size) < world.correction_rate) & (recorded == NONE) & (when < end)

@@ -89,9 +89,7 @@ def _washed(
     return ring[member], month, -1 - ring[partner]
 
 
-def place_orders(
-    population: Population, history: History, calendar: Calendar, world: World, rng: np.random.Generator
-) -> Orders:
+def place_orders(population: Population, history: History, calendar: Calendar, world: World, rng: np.random.Generator) -> Orders:
     """Return all orders in order of time."""
     genuine = _genuine(population, history, calendar, world, rng)
     washed = _washed(population, history, calendar, world, rng)

@@ -36,9 +36,7 @@ class Truth:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
-def _paths(
-    rng: np.random.Generator, states: Floats, traits: Floats, law: Law, first: Ints, last: Ints, paths: int
-) -> Floats:
+def _paths(rng: np.random.Generator, states: Floats, traits: Floats, law: Law, first: Ints, last: Ints, paths: int) -> Floats:
     """Return the probability of default in months ``first`` .. ``last`` after the state, given survival before them."""
     out = np.zeros((states.shape[0], 2))
     normals = np.zeros((HORIZON, NORMALS))
@@ -88,9 +86,7 @@ def schedule(plan: Plan, count: int, month: int, months: int) -> tuple[Ints, Int
     return first, last
 
 
-def true_pds(
-    population: Population, history: History, plan: Plan, months: int, world: World, rng: np.random.Generator
-) -> Truth:
+def true_pds(population: Population, history: History, plan: Plan, months: int, world: World, rng: np.random.Generator) -> Truth:
     """Return the true PD of every supplier not left out, at the first day of months 1 .. ``months``."""
     law = law_of(world)
     drawn = Plan(*(x[plan.draw_month < months] for x in (plan.supplier, plan.draw_month, plan.tenor, plan.day)))
@@ -110,6 +106,7 @@ def true_pds(
         loans.append(has_loan)
         noise.append(forward[~stopped, 1])
     spread = np.concatenate(noise)
+    spread = spread[np.isfinite(spread)]
     return Truth(
         supplier=np.concatenate(supplier),
         month=np.concatenate(when),

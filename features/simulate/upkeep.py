@@ -147,4 +147,6 @@ def cooperate(population: Population, calendar: Calendar, rng: np.random.Generat
     partner = rng.integers(0, max(population.count // 3, 20), supplier.size)
     order = np.lexsort((partner, kind, start, supplier))
     order = order[keep[order]]
+    key = np.stack([supplier, kind, start])[:, order]
+    order = order[np.append(True, np.any(key[:, 1:] != key[:, :-1], axis=0))] if order.size else order
     return Papers(*(x[order] for x in (supplier, kind, partner, level, start, stop)))

@@ -34,8 +34,9 @@ import duckdb
 from credit.errors import OutOfRange, TableUnreadable
 from features.cells import text_literal
 from features.raw_files import IMPORT_NOTE, SUFFIXES, csv_header, digest_of
-from features.read import read_tables
+from features.read import DEFAULT_REJECTED_SHARE, read_tables
 from features.sources.olist_labels import label_rows
+from features.stage import without_progress_bar
 from features.tables import CONTRACT
 
 ZONE = "America/Sao_Paulo"
@@ -128,7 +129,13 @@ class OlistImport:
     orders_paid_exactly: int
 
 
-def import_olist(source: Path, out: Path, *, outcome: Literal["silent", "late"]) -> OlistImport:
+def import_olist(
+    source: Path,
+    out: Path,
+    *,
+    outcome: Literal["silent", "late"],
+    max_rejected_share: float = DEFAULT_REJECTED_SHARE,
+) -> OlistImport:
     """Write the contract's tables from Olist's files: suppliers, orders, fulfilments, reviews and labels, as Parquet.
 
     Parameters
@@ -139,11 +146,13 @@ def import_olist(source: Path, out: Path, *, outcome: Literal["silent", "late"])
         The folder to write; tables of an earlier import are replaced.
     outcome
         Which labels: ``silent`` or ``late``, as `features.sources.olist_labels` defines them.
+    max_rejected_share
+        The largest share of a table's rows that may break a rule of the contract; the files as published lose 0.2 %.
 
     Raises
     ------
     TableUnreadable
-        If a file is missing, damaged, or lacks a column that is read.
+        If a file is missing, damaged, lacks a column that is read, or a table loses more rows than the share.
     OutOfRange
         If `outcome` is neither.
     """
@@ -154,7 +163,7 @@ def import_olist(source: Path, out: Path, *, outcome: Literal["silent", "late"])
     with tempfile.TemporaryDirectory(dir=out, prefix=".import-") as folder:
         fresh = Path(folder)
         con = duckdb.connect(":memory:")
-        con.execute("SET enable_progress_bar = false")
+        without_progress_bar(con)
         for name, path in paths.items():
             _load(con, name, path)
         con.execute(_PARTS)
@@ -163,7 +172,7 @@ def import_olist(source: Path, out: Path, *, outcome: Literal["silent", "late"])
         paid, exactly = con.execute(_PAYMENTS).fetchone() or (0, 0)
         con.close()
         _write_note(fresh, outcome, {path.name: digest_of(path) for path in paths.values()})
-        tables, rejects = read_tables(fresh)
+        tables, rejects = read_tables(fresh, max_rejected_share=max_rejected_share)
         tables.con.execute(f"CREATE TABLE work.labels AS {label_rows(outcome, zone=ZONE)}")
         _write(tables.con, "SELECT * FROM work.labels ORDER BY as_of, supplier_id", fresh / "labels.parquet")
         counted = dict(tables.con.execute("SELECT outcome, count(*) FROM work.labels GROUP BY outcome").fetchall())

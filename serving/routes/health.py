@@ -8,13 +8,13 @@ from serving.service import InService
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", response_model=Health, summary="Is the process alive?")
+@router.get("/healthz", response_model=Health, response_description="The state", summary="Liveness")
 def healthz() -> Health:
     """Answer as long as the process runs, whatever the database does."""
     return Health(status="alive")
 
 
-@router.get("/readyz", response_model=Health, summary="Can it answer?")
+@router.get("/readyz", response_model=Health, response_description="The state", summary="Readiness")
 def readyz(service: InService) -> Health:
     """Answer 200 while the database answers and holds the tables; else 503."""
     service.store.ping()

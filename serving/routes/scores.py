@@ -32,7 +32,7 @@ def idempotency_key(
     return key
 
 
-@router.post("", status_code=201, response_model=ScoreBody, summary="Score a supplier")
+@router.post("", status_code=201, response_model=ScoreBody, response_description="The score", summary="Score a supplier")
 def create_score(
     request: Request,
     service: InService,
@@ -51,7 +51,7 @@ def create_score(
     return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
 
 
-@router.get("/{score_id}", response_model=ScoreBody, summary="Read a score again")
+@router.get("/{score_id}", response_model=ScoreBody, response_description="The score", summary="Read a score again")
 def read_score(service: InService, caller: CallerIn, score_id: str) -> Response:
     """Return a score as it was first given, byte for byte."""
     try:

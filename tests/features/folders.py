@@ -93,17 +93,20 @@ def write_table(folder: Path, name: str, rows: Sequence[Row], *, suffix: str = "
     elif suffix == ".csv.gz":
         (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text.encode()))
     else:
-        names = ", ".join(f"unnest($c{place}) AS {column}" for place, column in enumerate(rows[0]))
-        values = {f"c{place}": [row[column] or None for row in rows] for place, column in enumerate(rows[0])}
-        write_parquet(folder / f"{name}.parquet", f"SELECT {names}", values)
+        names = ", ".join(rows[0])
+        cells = ", ".join("(" + ", ".join(_cell(value) for value in row.values()) + ")" for row in rows)
+        write_parquet(folder / f"{name}.parquet", f"SELECT * FROM (VALUES {cells}) t({names})")
 
 
-def write_parquet(path: Path, query: str, values: Mapping[str, object] | None = None) -> None:
+def _cell(value: str) -> str:
+    return f"CAST({text_literal(value)} AS VARCHAR)" if value else "CAST(NULL AS VARCHAR)"
+
+
+def write_parquet(path: Path, query: str) -> None:
     """The result of a DuckDB query as a Parquet file, its types those of the query."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(f"CREATE TABLE t AS {query}", dict(values or {}))
-        con.execute(f"COPY t TO {text_literal(str(path))} (FORMAT parquet)")
+        con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet)")
 
 
 def changed(table: str, **cells: str) -> Row:

@@ -88,19 +88,38 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-@pytest.mark.parametrize(("table", "column", "value", "rule"), BAD_CELLS)
-def test_a_bad_cell_is_caught_and_the_good_row_goes_on(tmp_path: Path, table: str, column: str, value: str, rule: str, suffix: str) -> None:
-    key = KEYS[table]
-    second = {} if key == column else {key: "2021-01-01" if key.endswith(("_at", "_of", "_on")) else "other"}
-    rows = [GOOD[table], changed(table, **second, **{column: value})]
-    tables, rejects = read_tables(write_folder(tmp_path, {table: rows}, suffix=suffix), now=NOW, max_rejected_share=1.0)
-    found = [(r.table, r.file, r.row, r.column, r.rule, r.value) for r in rejects]
-    assert (table, f"{table}{suffix}", 2, column, rule, value[:80]) in found
-    assert {row for _, _, row, *_ in found} == {2}
-    assert all(named in RULES for *_, named, _ in found)
-    assert tables.con.execute(f"SELECT source_row FROM {table}").fetchall() == [(1,)]
+Found = tuple[str, str, int, str, str, str]
+
+
+@pytest.fixture(scope="module", params=[".csv", ".csv.gz", ".parquet"])
+def bad_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, set[Found], set[int]]:
+    """A folder where each bad cell has a row of its own below the good row: its suffix, what was found, the rows kept."""
+    rows = {name: [row] for name, row in GOOD.items()}
+    for table, column, value, _ in BAD_CELLS:
+        key, place = KEYS[table], len(rows[table])
+        own = f"{2000 + place}-01-01" if key.endswith(("_at", "_of", "_on")) else f"other{place}"
+        rows[table].append(changed(table, **({} if key == column else {key: own}), **{column: value}))
+    folder = write_folder(tmp_path_factory.mktemp("bad"), rows, suffix=request.param)
+    tables, rejects = read_tables(folder, now=NOW, max_rejected_share=1.0)
+    found = {(r.table, r.file, r.row, r.column, r.rule, r.value) for r in rejects}
+    kept = {row for name in GOOD for (row,) in tables.con.execute(f"SELECT source_row FROM {name}").fetchall()}
     tables.close()
+    return request.param, found, kept
+
+
+@pytest.mark.parametrize("place", range(len(BAD_CELLS)), ids=lambda place: "-".join(BAD_CELLS[place][::3]) + f"-{place}")
+def test_a_bad_cell_is_caught_under_its_row_column_rule_and_value(bad_folder: tuple[str, set[Found], set[int]], place: int) -> None:
+    suffix, found, _ = bad_folder
+    table, column, value, rule = BAD_CELLS[place]
+    row = 2 + sum(name == table for name, *_ in BAD_CELLS[:place])
+    assert (table, f"{table}{suffix}", row, column, rule, value[:80]) in found
+    assert {named for name, _, at, where, named, _ in found if (name, at, where) == (table, row, column)} == {rule}
+
+
+def test_the_good_rows_beside_bad_ones_are_kept(bad_folder: tuple[str, set[Found], set[int]]) -> None:
+    _, found, kept = bad_folder
+    assert kept == {1}
+    assert not [one for one in found if one[2] == 1]
 
 
 def test_every_rule_that_a_cell_can_break_has_a_bad_cell_here() -> None:

@@ -54,9 +54,7 @@ class World:
 def claims(*worlds: World) -> list[ParameterSet]:
     """One test per world and feature, named after both."""
     SPECIFIED.update(name for world in worlds for name in world.values)
-    return [
-        pytest.param(world, name, value, id=f"{world.story}: {name}") for world in worlds for name, value in world.values.items()
-    ]
+    return [pytest.param(world, name, value, id=f"{world.story}: {name}") for world in worlds for name, value in world.values.items()]
 
 
 def check(world: World, name: str, value: float) -> None:

@@ -196,6 +196,20 @@ LATE_CORRECTED = World(
         "fulfilment_overdue_count_all": 0,
     },
 )
+NO_PROMISE = World(
+    "an order without a promise is never overdue and pays off no other",
+    {
+        "suppliers": JOINED,
+        "orders": """
+            order_id   | supplier_id | buyer_id | ordered_at | amount | promised_at | cancelled_at | recorded_at
+            overdue    | S           | Li       | -40        | 100    | -20         |              | -39
+            no_promise | S           | Li       | -40        | 300    |             | -10          | -39
+            delivered  | S           | Li       | -40        | 500    |             |              | -39
+        """,
+        "fulfilments": "fulfilment_id | order_id | supplier_id | delivered_at | recorded_at\n1 | delivered | S | -9 | -8",
+    },
+    {"fulfilment_overdue_count_all": 1, "fulfilment_overdue_amount_ratio_90d": 100 / 900, "fulfilment_late_ratio_90d": MISSING},
+)
 NOTHING_YET = World(
     "nothing delivered yet",
     {
@@ -221,13 +235,18 @@ NO_TABLE = World(
         "suppliers": JOINED,
         "orders": "order_id | supplier_id | buyer_id | ordered_at | amount | promised_at\na | S | Li | -40 | 100 | -20",
     },
-    {"fulfilment_count_90d": MISSING, "fulfilment_overdue_count_all": MISSING, "fulfilment_return_amount_ratio_180d": MISSING, "orders_count_90d": 1},
+    {
+        "fulfilment_count_90d": MISSING,
+        "fulfilment_overdue_count_all": MISSING,
+        "fulfilment_return_amount_ratio_180d": MISSING,
+        "orders_count_90d": 1,
+    },
 )
 
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(A_YEAR, INSPECTED, PARTIAL, STILL_PARTIAL, RECORDED_LATE, PROMISE_MOVED, LATE_CORRECTED, NOTHING_YET, NO_TABLE),
+    claims(A_YEAR, INSPECTED, PARTIAL, STILL_PARTIAL, RECORDED_LATE, PROMISE_MOVED, LATE_CORRECTED, NO_PROMISE, NOTHING_YET, NO_TABLE),
 )
 def test_features_of_deliveries_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

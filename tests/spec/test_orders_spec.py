@@ -209,9 +209,7 @@ CANCELLED_LATER = World(
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(
-        A_YEAR, NO_ORDER, NO_TABLE, SILENT, LONG_SILENT, SHANGHAI, CORRECTED, CORRECTED_TODAY, MOVED, RECORDED_LATE, CANCELLED_LATER
-    ),
+    claims(A_YEAR, NO_ORDER, NO_TABLE, SILENT, LONG_SILENT, SHANGHAI, CORRECTED, CORRECTED_TODAY, MOVED, RECORDED_LATE, CANCELLED_LATER),
 )
 def test_features_of_orders_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

@@ -98,8 +98,6 @@ CORRECTED = World(
 )
 
 
-@pytest.mark.parametrize(
-    ("world", "name", "value"), claims(A_YEAR, DEAR, NOTHING_SOLD, NOTHING_BOUGHT, NO_TABLE, CORRECTED)
-)
+@pytest.mark.parametrize(("world", "name", "value"), claims(A_YEAR, DEAR, NOTHING_SOLD, NOTHING_BOUGHT, NO_TABLE, CORRECTED))
 def test_features_of_purchases_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

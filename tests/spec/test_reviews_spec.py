@@ -118,8 +118,6 @@ SHANGHAI = World(
 )
 
 
-@pytest.mark.parametrize(
-    ("world", "name", "value"), claims(A_YEAR, HALF_STARS, NO_REVIEW, NO_TABLE, RATING_CHANGED, SHANGHAI)
-)
+@pytest.mark.parametrize(("world", "name", "value"), claims(A_YEAR, HALF_STARS, NO_REVIEW, NO_TABLE, RATING_CHANGED, SHANGHAI))
 def test_features_of_reviews_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

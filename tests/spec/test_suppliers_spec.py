@@ -50,8 +50,6 @@ SHANGHAI = World(
 )
 
 
-@pytest.mark.parametrize(
-    ("world", "name", "value"), claims(LONG_THERE, YESTERDAY, JOINS_TODAY, CORRECTED, CORRECTED_TOMORROW, SHANGHAI)
-)
+@pytest.mark.parametrize(("world", "name", "value"), claims(LONG_THERE, YESTERDAY, JOINS_TODAY, CORRECTED, CORRECTED_TOMORROW, SHANGHAI))
 def test_a_suppliers_features_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

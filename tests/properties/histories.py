@@ -1,0 +1,133 @@
+"""Generated histories of a few suppliers: late rows, corrections, part deliveries, part payments, and days on every edge.
+
+Days are written from the as-of date: -90 is ninety days before it. All times are UTC; a civil day of Shanghai begins at 16:00.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.drawn import AS_OF
+
+Row = dict[str, Any]
+History = dict[str, list[Row]]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+EDGES = tuple(edge for window in (0, 30, 90, 180, 360, 365) for edge in (-window - 1, -window, -window + 1))
+DAYS = st.one_of(st.sampled_from(EDGES), st.integers(-430, 15))
+HOURS = st.sampled_from((time(0), time(9, 30), time(15, 59), time(16), time(23, 59)))
+AMOUNTS = st.sampled_from(("0.01", "10.00", "99.99", "1234.56", "80000.00")).map(Decimal)
+QUANTITIES = st.sampled_from((None, 0.0, 1.0, 2.5, 4.0, 10.0))
+BUYERS = st.sampled_from(("Li", "Wang", "Zhao", "陈"))
+NUMBER_OF_VERSIONS = st.sampled_from((1, 1, 1, 2, 3))
+DELAYS = st.sampled_from((0, 0, 1, 5, 40))
+
+
+def later(low: int = 0, high: int = 60) -> st.SearchStrategy[int | None]:
+    """Days after something, or never."""
+    return st.one_of(st.none(), st.integers(low, high))
+
+
+@st.composite
+def instants(draw: Draw) -> datetime:
+    """A moment in the fourteen months before the as-of date or in the fortnight after it."""
+    moment: datetime = datetime.combine(AS_OF, draw(HOURS)) + timedelta(days=draw(DAYS))
+    return moment
+
+
+def _after(moment: datetime, days: int | None) -> datetime | None:
+    return None if days is None else moment + timedelta(days=days)
+
+
+def _versions(draw: Draw, keys: Row, event: datetime, cells: Callable[[datetime], Row]) -> list[Row]:
+    """A row as first told, and its corrections, each recorded after the one before, some on the same day."""
+    recorded = draw(st.sampled_from((None, None, event, event + timedelta(days=1), event + timedelta(days=45))))
+    told = [{**keys, **cells(event), "recorded_at": recorded}]
+    for _ in range(draw(NUMBER_OF_VERSIONS) - 1):
+        recorded = (recorded or event) + timedelta(days=draw(DELAYS), hours=1)
+        moved = event + timedelta(days=draw(st.sampled_from((0, 0, 0, -20, 3))))
+        told.append({**keys, **cells(moved), "recorded_at": recorded})
+    return told
+
+
+def _orders(draw: Draw, supplier: str, number: int, history: History) -> None:
+    order = {"order_id": f"o{number}", "supplier_id": supplier}
+    ordered = draw(instants())
+
+    def order_cells(at: datetime) -> Row:
+        return {
+            "ordered_at": at,
+            "buyer_id": draw(BUYERS),
+            "amount": draw(AMOUNTS),
+            "quantity": draw(QUANTITIES),
+            "promised_at": _after(at, draw(later())),
+            "cancelled_at": _after(at, draw(st.one_of(st.none(), st.none(), later(0, 50)))),
+        }
+
+    def delivery_cells(at: datetime) -> Row:
+        return {
+            "delivered_at": draw(st.sampled_from((at, at, at, None))),
+            "accepted_at": _after(at, draw(later(0, 9))),
+            "quantity_delivered": draw(QUANTITIES),
+            "quantity_rejected": draw(QUANTITIES),
+            "returned_at": _after(at, draw(later(0, 30))),
+            "return_amount": draw(st.one_of(st.none(), AMOUNTS)),
+        }
+
+    history["orders"] += _versions(draw, order, ordered, order_cells)
+    for part in range(draw(st.sampled_from((0, 1, 1, 2, 3)))):
+        delivered = ordered + timedelta(days=draw(st.integers(-2, 70)))
+        history["fulfilments"] += _versions(draw, {**order, "fulfilment_id": f"{part}"}, delivered, delivery_cells)
+
+
+def _others(draw: Draw, supplier: str, number: int, history: History) -> None:
+    def review(at: datetime) -> Row:
+        rating = draw(st.sampled_from((1.0, 2.0, 2.5, 4.0, 5.0)))
+        return {
+            "reviewed_at": at,
+            "buyer_id": draw(st.one_of(st.none(), BUYERS)),
+            "rating": rating,
+            "text": draw(st.sampled_from((None, "好", "late"))),
+        }
+
+    def purchase(at: datetime) -> Row:
+        return {"purchased_at": at, "vendor_id": draw(BUYERS), "amount": draw(AMOUNTS), "cancelled_at": _after(at, draw(later(0, 20)))}
+
+    def invoice(at: datetime) -> Row:
+        return {
+            "issued_at": at,
+            "due_at": at + timedelta(days=draw(st.integers(0, 90))),
+            "buyer_id": draw(BUYERS),
+            "amount": draw(AMOUNTS),
+            "paid_at": _after(at, draw(later(-10, 120))),
+            "paid_amount": draw(st.one_of(st.none(), AMOUNTS)),
+        }
+
+    kind = draw(st.sampled_from(("reviews", "purchases", "invoices")))
+    keys = {
+        "reviews": {"review_id": f"r{number}", "order_id": draw(st.sampled_from((None, "o0")))},
+        "purchases": {"purchase_id": f"p{supplier}{number}"},
+        "invoices": {"invoice_id": f"i{supplier}{number}"},
+    }
+    cells = {"reviews": review, "purchases": purchase, "invoices": invoice}
+    history[kind] += _versions(draw, {**keys[kind], "supplier_id": supplier}, draw(instants()), cells[kind])
+
+
+@st.composite
+def histories(draw: Draw, suppliers: int = 3, orders: int = 12) -> History:
+    """Rows of every table the ledger reads, for up to so many suppliers with up to so many orders each."""
+    history: History = {name: [] for name in ("suppliers", "orders", "fulfilments", "reviews", "purchases", "invoices")}
+
+    def supplier_cells(at: datetime) -> Row:
+        return {"joined_at": draw(st.sampled_from((at, at, None))), "registered_on": draw(st.sampled_from((None, at.date())))}
+
+    for name in ("S", "T", "供应商")[: draw(st.integers(1, suppliers))]:
+        history["suppliers"] += _versions(draw, {"supplier_id": name}, draw(instants()), supplier_cells)
+        for number in range(draw(st.integers(0, orders))):
+            _orders(draw, name, number, history)
+        for number in range(draw(st.integers(0, orders))):
+            _others(draw, name, number, history)
+    return history

@@ -1,0 +1,59 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from credit.errors import OutOfRange, TrainingFailed
+from tests.training import drawn
+from training.calibrate import fit_calibration
+from training.fit import Fit, fit_booster
+from training.measures import auc
+from training.params import BoosterParams
+from training.settings import SEED
+
+VALUES, Y, LOG_ODDS = drawn.rows(3000, seed=8)
+FOLD = np.arange(3000) % 5
+QUICK = dataclasses.replace(BoosterParams(), learning_rate=0.1, max_rounds=150, early_stopping_rounds=20)
+
+
+def fit(*, threads: int = 1, seed: int = SEED, params: BoosterParams = QUICK) -> Fit:
+    return fit_booster(VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, params=params, seed=seed, threads=threads)
+
+
+def test_the_same_seed_gives_the_same_text_with_one_thread_and_two() -> None:
+    one = fit(threads=1)
+    assert one.model_text == fit(threads=1).model_text == fit(threads=2).model_text
+    assert one.model_text != fit(seed=1).model_text
+
+
+def test_margins_out_of_fold_rank_and_calibrate() -> None:
+    found = fit()
+    assert auc(Y, found.margins_out_of_fold) > auc(Y, LOG_ODDS) - 0.04
+    assert 0.7 < fit_calibration(found.margins_out_of_fold, Y).slope < 1.4
+
+
+def test_progress_tells_shares_up_to_one() -> None:
+    told: list[tuple[str, float]] = []
+    fit_booster(
+        VALUES,
+        Y,
+        names=drawn.NAMES,
+        directions=drawn.DIRECTIONS,
+        fold=FOLD,
+        params=QUICK,
+        seed=SEED,
+        threads=1,
+        progress=lambda step, share: told.append((step, share)),
+    )
+    assert told
+    assert all(0 < share <= 1 for _, share in told)
+
+
+def test_the_advanced_monotone_method_is_refused() -> None:
+    with pytest.raises(OutOfRange, match="advanced breaks the promise"):
+        BoosterParams(monotone_constraints_method="advanced")
+
+
+def test_one_fold_is_refused() -> None:
+    with pytest.raises(TrainingFailed, match="two folds"):
+        fit_booster(VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD * 0, params=QUICK, seed=1, threads=1)
