@@ -175,16 +175,19 @@ def _record_repeated_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: 
     cells = ", ".join(column.name for column in table.columns)
     value = " || ', ' || ".join(f"coalesce(CAST(r.{name} AS VARCHAR), '')" for name in table.key)
     same = " AND ".join(f"r.{name} IS NOT DISTINCT FROM t.{name}" for name in key)
+    good = "work.read r WHERE NOT EXISTS (SELECT 1 FROM work.lost l WHERE l.source_row = r.source_row)"
+    keys = ", ".join(key)
+    if not _number(con, f"SELECT count(*) FROM (SELECT 1 FROM {good} GROUP BY {keys} HAVING count(*) > 1)"):
+        return
     con.execute(
         f"""
         CREATE OR REPLACE TABLE work.repeats AS
         WITH good AS (
-            SELECT {cells}, source_row FROM work.read r
-            WHERE NOT EXISTS (SELECT 1 FROM work.lost l WHERE l.source_row = r.source_row)
+            SELECT {cells}, source_row FROM {good}
         ), twice AS (
-            SELECT {", ".join(key)}, min(source_row) AS first_row,
+            SELECT {keys}, min(source_row) AS first_row,
                    min(hash({cells})) = max(hash({cells})) AS agree
-            FROM good GROUP BY {", ".join(key)} HAVING count(*) > 1
+            FROM good GROUP BY {keys} HAVING count(*) > 1
         )
         SELECT r.source_row, left({value}, {VALUE_LENGTH}) AS value
         FROM good r JOIN twice t ON {same} WHERE NOT t.agree OR r.source_row <> t.first_row

@@ -19,7 +19,7 @@ from features.catalog import CATALOG
 from features.feature import Feature
 from features.formula import Aggregates
 from features.kernel import aggregate
-from features.ledger import Ledger, to_day
+from features.ledger import Ledger, to_date, to_day
 
 _BUCKET_ROWS: Final = 4096
 """Rows per call of the kernel: keeps its int64 sums below 40 MB whatever the platform's size."""
@@ -107,13 +107,17 @@ def build_features(
     days = np.unique(np.array([to_day(day) for day in as_of], dtype=np.int32))
     if not len(days):
         raise OutOfRange("no as-of date was given; name at least one")
-    chosen = np.arange(len(ledger.supplier_ids)) if suppliers is None else np.unique([ledger.position(s) for s in suppliers])
+    chosen = (
+        np.arange(len(ledger.supplier_ids))
+        if suppliers is None
+        else np.unique(np.array([ledger.position(s) for s in suppliers], dtype=np.int64))
+    )
     known_from = ledger.arrays["known_from"][chosen]
     first_row = np.searchsorted(days, known_from, side="right")
     if suppliers is not None and first_row.any():
         late = int(np.argmax(first_row))
-        name = ledger.supplier_ids[chosen[late]]
-        raise UnknownSupplier(f"supplier {name!r} was not yet known at {as_of[0]}; its first record became known later")
+        name = str(ledger.supplier_ids[chosen[late]])
+        raise UnknownSupplier(f"supplier {name!r} was not yet known at {to_date(days[0])}; its first record became known later")
     counts = len(days) - first_row
     blocks = [_build_bucket(ledger, chosen[low:high], days, first_row[low:high], features) for low, high in _buckets(counts)]
     values = np.concatenate(blocks) if blocks else np.empty((0, len(features)))

@@ -6,12 +6,12 @@ from typing import Final
 
 from credit.errors import OutOfRange
 from features.catalog import CATALOG
-from features.facts import KIND_INDEX, KINDS
-from features.formula import DaysSince, Months, Party, Sum
+from features.facts import COLUMNS, KIND_INDEX, KINDS, MONTHS, column_index
+from features.formula import DaysSince, Floor, Minus, Months, Party, Sum
 from features.ledger import Ledger, to_date, to_day
 
-_CLOSED_BY: Final = {"order_due": "order_closed", "invoice_due": "invoice_closed"}
-_LEAF: Final = (Sum, Months, Party, DaysSince)
+_LOWEST_FIRST: Final = "stars_hundredths"
+"""Unit of marks: what weighs behind a mean of marks are the low ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,64 @@ class Evidence:
     total: int
 
 
-def _leading(formula: object) -> tuple[str, str]:
-    """Kind and column of the first leaf of a formula: what its numerator counts."""
-    if isinstance(formula, _LEAF):
-        column = formula.column if isinstance(formula, Sum | Months) else ("amount" if isinstance(formula, Party) else "count")
-        return formula.kind, column
-    if is_dataclass(formula):
-        for part in fields(formula):
-            inner = getattr(formula, part.name)
-            if is_dataclass(inner):
-                return _leading(inner)
+@dataclass(frozen=True, slots=True)
+class _Leading:
+    """The first term of a formula: what its numerator counts, how far back, and for a stock the kind that closes an item."""
+
+    kind: str
+    column: str
+    since: int | None
+    closed_by: str | None = None
+
+
+def _leading(formula: object) -> _Leading:
+    match formula:
+        case Floor(Minus(Sum(kind, column, since), Sum(closed_by))):
+            return _Leading(kind, column, since, closed_by)
+        case Sum(kind, column, since):
+            return _Leading(kind, column, since)
+        case Months(kind, column):
+            return _Leading(kind, column, 30 * MONTHS)
+        case Party(kind, _, window):
+            return _Leading(kind, "amount", window)
+        case DaysSince(kind):
+            return _Leading(kind, "count", None)
+    inner = [getattr(formula, part.name) for part in fields(formula)] if is_dataclass(formula) else []
+    for part in inner:
+        if is_dataclass(part):
+            return _leading(part)
     raise OutOfRange(f"{type(formula).__name__} rests on no fact; a formula must lead to a sum, a month, a counterparty or a last day")
+
+
+def _query(term: _Leading) -> str:
+    """Net facts known before a day, corrections taken off, one row per event; of a stock one row per open item."""
+    weight = column_index(term.kind, term.column)
+    columns = [f"sum(v{i}) FILTER (WHERE kind = $kind)" for i in range(COLUMNS)]
+    if term.closed_by is not None:
+        columns[weight] += f" - coalesce(sum(v{column_index(term.closed_by, term.column)}) FILTER (WHERE kind = $closing), 0)"
+    units = dict(KINDS[KIND_INDEX[term.kind]].values)
+    direction = "ASC" if units.get(term.column) == _LOWEST_FIRST else "DESC"
+    return f"""
+        WITH told AS (
+            SELECT kind, key, party, event_day, max(known_day) AS known_day, {", ".join(f"sum(v{i}) AS v{i}" for i in range(COLUMNS))}
+            FROM facts
+            WHERE supplier_id = $supplier AND kind IN ($kind, $closing) AND known_day < $as_of AND event_day BETWEEN $since AND $as_of - 1
+            GROUP BY kind, key, party, event_day HAVING sum(v0) > 0),
+        item AS (
+            SELECT key, party, max(event_day) FILTER (WHERE kind = $kind) AS event_day, max(known_day) AS known_day,
+                   {", ".join(f"({column})::BIGINT AS v{i}" for i, column in enumerate(columns))}
+            FROM told GROUP BY key, party{"" if term.closed_by else ", event_day"})
+        SELECT key, event_day, known_day, party, {", ".join(f"v{i}" for i in range(COLUMNS))}, count(*) OVER () AS total
+        FROM item WHERE v{weight} > 0
+        ORDER BY v{weight} {direction}, event_day DESC, key, party LIMIT $limit"""
 
 
 def evidence_rows(ledger: Ledger, feature_name: str, supplier_id: str, as_of: date, limit: int = 20) -> Evidence:
     """Return the events a feature's leading term rests on, the weightiest first.
 
-    For a stock (overdue orders, overdue receivables) these are the items still open; for a window, the events inside it whose
-    leading value is not zero (the late deliveries of a late ratio, the low ratings of a low share).
+    For a stock (overdue orders, overdue or outstanding receivables) these are the items still open, with what is left of them; for
+    a window, the events inside it whose leading value is above zero (the late deliveries of a late ratio, the low ratings of a low
+    share). Of marks the lowest stand first.
 
     Raises
     ------
@@ -82,39 +122,20 @@ def evidence_rows(ledger: Ledger, feature_name: str, supplier_id: str, as_of: da
     if limit < 1:
         raise OutOfRange(f"limit is {limit}; ask for at least one row")
     ledger.position(supplier_id)
-    kind_name, column = _leading(feature.formula)
-    kind = KINDS[KIND_INDEX[kind_name]]
-    weight = 0 if column == "count" else [name for name, _ in kind.values].index(column) + 1
+    term = _leading(feature.formula)
+    kind = KINDS[KIND_INDEX[term.kind]]
     as_of_day = to_day(as_of)
-    since = -(2**31) if feature.window_days is None else as_of_day - feature.window_days
-    closing = KIND_INDEX[_CLOSED_BY[kind_name]] if kind_name in _CLOSED_BY else -1
-    sign = f"(CASE WHEN kind = {closing} THEN -1 ELSE 1 END)"
-    query = f"""
-        WITH item AS (
-            SELECT key, min(event_day) AS event_day, max(known_day) AS known_day, any_value(party) AS party,
-                   {", ".join(f"sum({sign} * v{i})::BIGINT AS v{i}" for i in range(5))}
-            FROM facts WHERE supplier_id = $supplier AND kind IN ($kind, $closing) AND event_day < $as_of AND known_day < $as_of
-                AND event_day >= $since
-            GROUP BY key{"" if closing >= 0 else ", event_day"} HAVING sum({sign} * v0) > 0)
-        SELECT *, count(*) OVER () AS total FROM item WHERE v{weight} <> 0
-        ORDER BY v{weight} DESC, event_day DESC, key LIMIT $limit"""
-    found = (
-        ledger.evidence.cursor()
-        .execute(
-            query,
-            {
-                "supplier": supplier_id,
-                "kind": KIND_INDEX[kind_name],
-                "closing": closing,
-                "as_of": as_of_day,
-                "since": since,
-                "limit": limit,
-            },
-        )
-        .fetchall()
-    )
+    given = {
+        "supplier": supplier_id,
+        "kind": KIND_INDEX[term.kind],
+        "closing": -1 if term.closed_by is None else KIND_INDEX[term.closed_by],
+        "as_of": as_of_day,
+        "since": -(2**31) if term.since is None else as_of_day - term.since,
+        "limit": limit,
+    }
+    found = ledger.evidence.cursor().execute(_query(term), given).fetchall()
     rows = tuple(
         EvidenceRow(key, to_date(event), to_date(known), party, tuple(values[1 : len(kind.values) + 1]))
         for key, event, known, party, *values, _ in found
     )
-    return Evidence(feature_name, kind_name, kind.label_zh, kind.label_en, kind.values, rows, found[0][-1] if found else 0)
+    return Evidence(feature_name, term.kind, kind.label_zh, kind.label_en, kind.values, rows, found[0][-1] if found else 0)

@@ -98,8 +98,8 @@ KINDS: Final = (
 
 KIND_INDEX: Final = {kind.name: index for index, kind in enumerate(KINDS)}
 
-PLANNED_KINDS: Final = ("order_due", "invoice_due")
-"""Kinds whose day is known ahead and may lie after the last day of the data."""
+PLANNED_KINDS: Final = ("order_due", "order_closed", "invoice_due", "invoice_closed")
+"""Kinds that stand on a promised or due day, which is known ahead and may lie after the last day of the data."""
 
 PARTY_KINDS: Final = ("order_placed", "purchased")
 """Kinds whose counterparties are told apart: buyers and vendors."""

@@ -26,7 +26,20 @@ from features.facts_sql import FACT_ORDER, FACTS, ORDER_DELIVERY, ORDER_STATE, s
 from features.read import RawTables
 
 FORMAT: Final = 1
-_ARRAYS: Final = ("kind", "event_day", "known_day", "party", "values", "offsets", "on_time", "party_counts", "known_from", "supplier_ids", "span")
+_ARRAYS: Final = {
+    "kind": "i1",
+    "event_day": "i4",
+    "known_day": "i4",
+    "party": "i4",
+    "values": "i8",
+    "offsets": "i8",
+    "on_time": "i8",
+    "party_counts": "i8",
+    "known_from": "i4",
+    "supplier_ids": "U",
+    "span": "i4",
+}
+"""The stored arrays and their types."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
@@ -219,24 +232,48 @@ def open_ledger(path: Path) -> Ledger:
         If the folder is no ledger, of another format, or a file is missing or damaged in shape.
     """
     path = path.resolve()
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LedgerUnreadable(
-            f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`"
-        ) from error
-    if manifest.get("format") != FORMAT:
-        raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; build it again")
+    manifest = _read_manifest(path)
     try:
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
         con = duckdb.connect()
         source = str(path / "facts.parquet").replace("'", "''")
         con.execute(f"CREATE VIEW facts AS FROM read_parquet('{source}')")
-    except (OSError, ValueError, duckdb.Error) as error:
+    except (OSError, EOFError, ValueError, duckdb.Error) as error:
         raise LedgerUnreadable(f"{path} is damaged: {type(error).__name__} while opening its arrays; build it again") from error
-    if arrays["offsets"][-1] != len(arrays["kind"]) or arrays["values"].shape != (len(arrays["kind"]), COLUMNS):
+    if not _fit_together(arrays):
         raise LedgerUnreadable(f"{path} is damaged: its arrays do not fit together; build it again")
     return Ledger(arrays=arrays, zone=manifest["zone"], present=frozenset(manifest["present"]), digests=manifest["digests"], evidence=con)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict):
+        raise LedgerUnreadable(f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`")
+    if manifest.get("format") != FORMAT:
+        raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; build it again")
+    kinds = {"zone": str, "present": list, "digests": dict}
+    wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
+    if wrong:
+        raise LedgerUnreadable(f"{path} is damaged: its manifest lacks {', '.join(wrong)}; build it again")
+    return manifest
+
+
+def _fit_together(arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Whether types and lengths are those the kernel goes by: it reads without looking again."""
+    facts, suppliers = len(arrays["kind"]), len(arrays["supplier_ids"])
+    lengths = {"values": (facts, COLUMNS), "offsets": (suppliers + 1,), "span": (2,)}
+    of_facts = ("kind", "event_day", "known_day", "party")
+    for name, kind in _ARRAYS.items():
+        array = arrays[name]
+        if array.dtype.kind != kind[0] or (kind != "U" and array.dtype != np.dtype(kind)):
+            return False
+        if array.shape != lengths.get(name, (facts if name in of_facts else suppliers,)):
+            return False
+    low, middle, high = arrays["offsets"][:-1], arrays["on_time"], arrays["offsets"][1:]
+    return bool(arrays["offsets"][0] == 0 and arrays["offsets"][-1] == facts and (low <= middle).all() and (middle <= high).all())
 
 
 def _sha256(file: Path) -> str:
@@ -245,9 +282,15 @@ def _sha256(file: Path) -> str:
 
 
 def _swap(part: Path, path: Path) -> None:
-    """Put the finished folder in place; an older ledger is moved aside first and removed last."""
+    """Put the finished folder in place; an older ledger is moved aside first, put back if that fails, and removed last."""
     old = path.with_name(f".{path.name}.{uuid4().hex}.old")
-    if path.exists():
+    had_older = path.exists()
+    if had_older:
         os.replace(path, old)
-    os.replace(part, path)
+    try:
+        os.replace(part, path)
+    except OSError:
+        if had_older:
+            os.replace(old, path)
+        raise
     shutil.rmtree(old, ignore_errors=True)

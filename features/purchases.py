@@ -10,9 +10,7 @@ _FEN = 100.0
 
 def net_purchases(window: int, until: int = 0, scale: float = 1.0) -> Minus:
     """Return purchases less cancelled ones in a window, in fen unless scaled: ratios of whole fen are exact."""
-    return Minus(
-        Sum("purchased", "amount", window, until, scale), Sum("purchase_cancelled", "amount", window, until, scale)
-    )
+    return Minus(Sum("purchased", "amount", window, until, scale), Sum("purchase_cancelled", "amount", window, until, scale))
 
 
 def net_sales(window: int, until: int = 0) -> Minus:

@@ -8,8 +8,9 @@ All five are shares in [0, 1], higher is better, per table over the rows its fil
 - completeness: of the cells that any row could fill, those filled, over the accepted rows, times the share of rows with
   no required cell empty; a column the file lacks counts as empty; the times and amounts of what may never happen (a
   cancellation, a return, a payment) are left out;
-- timeliness: of the accepted rows that say when they were recorded, those recorded within `PROMPT_DAYS` of their last
-  event; with it stand the days from the table's last event to the check. None where no row says.
+- timeliness: of the accepted rows with an event, those recorded within `PROMPT_DAYS` of their last one; a row that does
+  not say when it was recorded counts as recorded then, as the contract has it, and a correction counts by its own
+  recording. None for a table where no row says. With it stand the days from the table's last event to the check.
 
 Overall, each is the mean over the tables present that have it, weighted by rows; how many of the thirteen tables are
 present is said beside it. The check asks every rule of the reading and reports all it finds instead of stopping.
@@ -238,15 +239,17 @@ def _filled(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, float]:
 
 
 def _timeliness(con: duckdb.DuckDBPyConnection, table: Table) -> tuple[datetime | None, float | None]:
-    """The table's last event, and the share recorded promptly among rows that say when they were recorded."""
+    """The table's last event, and the share recorded promptly, if any row says when it was recorded."""
     events = _EVENTS.get(table.name)
     if events is None:
         return None, None
     last = f"greatest({', '.join(f'CAST({name} AS TIMESTAMP)' for name in events)})"
     found = con.execute(
         f"""
-        SELECT max({last}), avg(CASE WHEN recorded_at <= {last} + INTERVAL {PROMPT_DAYS} DAY THEN 1.0 ELSE 0.0 END)
-            FILTER (recorded_at IS NOT NULL AND {last} IS NOT NULL) FROM main.{table.name}
+        SELECT max({last}), CASE WHEN count(recorded_at) > 0 THEN
+            avg(CASE WHEN recorded_at > {last} + INTERVAL {PROMPT_DAYS} DAY THEN 0.0 ELSE 1.0 END)
+                FILTER ({last} IS NOT NULL) END
+        FROM main.{table.name}
         """
     ).fetchall()
     return found[0][0], found[0][1]

@@ -11,6 +11,7 @@ class Progress:
     """Work under way, told on standard error: one bar on a terminal, one plain line per stage elsewhere."""
 
     def __init__(self, title: str, bar: "Any | None") -> None:
+        """Tell of work called `title`, on a rich bar if there is one."""
         self._title, self._bar, self._stage = title, bar, ""
         self._task = bar.add_task(title, total=1.0) if bar is not None else None
 
@@ -30,7 +31,8 @@ def progress(title: str) -> Iterator[Progress]:
         yield Progress(title, None)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

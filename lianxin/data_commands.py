@@ -63,7 +63,7 @@ def import_olist(
 def check(
     folder: Tables,
     zone: Zone = None,
-    rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR]." )] = None,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR].")] = None,
     as_json: Json = False,
 ) -> None:
     """Check tables against the data contract: five quality measures, and every row set aside with its row, column, rule and value.
@@ -86,7 +86,9 @@ def check(
 
 def ledger_build(
     folder: Tables,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Ledger folder to write; an older ledger there is replaced when the new one is complete.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Ledger folder to write; an older ledger there is replaced when the new one is complete.")
+    ],
     zone: Zone = None,
     as_json: Json = False,
 ) -> None:
@@ -111,8 +113,8 @@ def ledger_build(
         "last_known_day": ledger.last_known_day,
         "rows_set_aside": len(rejects),
     }
-    line = f"{out}: {result['facts']} facts of {result['suppliers']} suppliers, known up to {ledger.last_known_day}; {len(rejects)} rows set aside"
-    show(result, as_json=as_json, lines=[line])
+    told = f"{result['facts']} facts of {result['suppliers']} suppliers, known up to {ledger.last_known_day}"
+    show(result, as_json=as_json, lines=[f"{out}: {told}; {len(rejects)} rows set aside"])
 
 
 def features(
@@ -133,8 +135,8 @@ def features(
 
     Example: `lianxin features work/tables --monthly 2025-01-01 2025-06-01 --out work/features.parquet`
     """
-    from lianxin.opening import open_or_build
     from features.build import build_features, month_starts
+    from lianxin.opening import open_or_build
 
     if (as_of is None) == (monthly is None):
         raise typer.BadParameter("give either --as-of DATE or --monthly FROM TO")

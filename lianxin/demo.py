@@ -136,7 +136,9 @@ Ctrl-C stops the service and its database.""",
 
         _, ledger = self._open(tell)
         ledger.save(self.work / "ledger")
-        return f"format {FORMAT}, catalogue {CATALOG_VERSION}, {len(ledger.arrays['kind'])} facts, sources {sorted(ledger.digests.values())}"
+        return (
+            f"format {FORMAT}, catalogue {CATALOG_VERSION}, {len(ledger.arrays['kind'])} facts, sources {sorted(ledger.digests.values())}"
+        )
 
     def _open(self, tell: Callable[..., None]) -> "tuple[RawTables, Ledger]":
         """Read the tables and build the ledger once, for whichever step needs them first."""

@@ -30,7 +30,7 @@ def train(
     outcome: Annotated[Outcomes, typer.Option("--outcome", help="`loans` and repayments, or given `labels`.")] = Outcomes.LOANS,
     home: Home = HOME,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same data, parameters and seed give the same bundle hash.")] = 20261121,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the fit; the model does not depend on them.")] = 2,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the fit; the model does not depend on them.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Train a model out of time and record it in MLflow as the challenger.
@@ -195,7 +195,7 @@ def explain(
     ranked = sorted(parts, key=lambda part: -abs(float(part["points"] or 0)))
     lines = [
         f"{supplier}, {as_of.date()}: {found.score.points:.0f} points, grade {found.grade.name}, PD {found.score.pd:.2%}",
-        *(f"  {reason['points']:+.1f}  {reason['text']}" for reason in reasons),
+        *(f"  {-float(reason['points']):+.1f}  {reason['text']}" for reason in reasons),
         f"base {found.score.base_points:+.1f} and {len(parts)} contributions add up to the score; the largest:",
         *(f"  {part['points']:+8.2f}  {part['feature']} = {part['value']}" for part in ranked[:12]),
     ]

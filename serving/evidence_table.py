@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from features.evidence import Evidence, EvidenceRow
 from serving.languages import Language, Words, words
 
-_HIDDEN_UNITS = frozenset({"cny_fen_days", "characters"})
-_HIDDEN_NAMES = frozenset({"promised"})
+# A flag (a count of one) only repeats what the number beside it says; the others mean nothing to a reader.
+_HIDDEN_UNITS = frozenset({"count", "cny_fen_days", "characters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,13 @@ class EvidenceTable:
 def evidence_table(evidence: Evidence, language: Language) -> EvidenceTable:
     """Lay out evidence; columns that hold nothing in any row, or nothing a reader could use, are left out."""
     spoken = words(language)
-    shown = [
-        (place, name, unit)
-        for place, (name, unit) in enumerate(evidence.value_names)
-        if unit not in _HIDDEN_UNITS and name not in _HIDDEN_NAMES
-    ]
+    shown = [(place, name, unit) for place, (name, unit) in enumerate(evidence.value_names) if unit not in _HIDDEN_UNITS]
     has_party = any(row.party for row in evidence.rows)
     fixed = ["evidence.key", "evidence.event_day", *(["evidence.party"] if has_party else [])]
     return EvidenceTable(
         title=(evidence.label_zh, evidence.label_en),
         headings=(*(spoken.text(key) for key in fixed), *(spoken.text(f"evidence.{name}") for _, name, _ in shown)),
-        is_number=(*(False for _ in fixed), *(not _is_flag(name, unit) for _, name, unit in shown)),
+        is_number=(*(False for _ in fixed), *(True for _ in shown)),
         rows=tuple(_cells(row, shown, spoken, has_party=has_party) for row in evidence.rows),
         total=evidence.total,
     )
@@ -46,19 +42,12 @@ def _cells(row: EvidenceRow, shown: list[tuple[int, str, str]], spoken: Words, *
         row.key,
         spoken.short_date(row.event_day),
         *party,
-        *(_cell(row.values[place], name, unit, spoken) for place, name, unit in shown),
+        *(_cell(row.values[place], unit, spoken) for place, _, unit in shown),
     )
 
 
-def _is_flag(name: str, unit: str) -> bool:
-    """Tell whether the value only says yes or no."""
-    return unit == "count"
-
-
-def _cell(value: int, name: str, unit: str, spoken: Words) -> str:
+def _cell(value: int, unit: str, spoken: Words) -> str:
     """Format one value by its unit."""
-    if _is_flag(name, unit):
-        return spoken.text("evidence.yes" if value else "evidence.no")
     match unit:
         case "cny_fen":
             return spoken.money(value / 100)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from credit.grade import Grade
 from credit.reason import Reason
+from credit.score import Score
 from features.evidence import Evidence, evidence_rows
 from features.ledger import Ledger
 from serving.assess import Assessment
@@ -75,10 +76,10 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
     """Gather the report of an assessment; parts come largest first, bands riskiest first."""
     score = assessment.score
     points = round(score.points)
-    shown = round_to_sum([score.base_points, *(part.points for part in score.contributions)], Decimal(points))
+    base, shown = shown_points(score, points)
     parts = [
         ReportPart((str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), str(entry["family"]), part.value, rounded)
-        for part, entry, rounded in zip(score.contributions, bundle.catalog, shown[1:], strict=True)
+        for part, entry, rounded in zip(score.contributions, bundle.catalog, shown, strict=True)
     ]
     bands, marker = _bands(bundle, assessment)
     model = model_part(bundle)
@@ -95,12 +96,27 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
         percentile=bundle.reference.percentile(score.points),
         reference_rows=model.trained_on.rows,
         reasons=tuple(_with_evidence(bundle, ledger, assessment, reason, evidence_limit) for reason in assessment.reasons),
-        base_points=shown[0],
+        base_points=base,
         parts=tuple(sorted(parts, key=lambda part: -abs(part.points))),
         tables_used=tuple(sorted({str(entry["source_table"]) for entry in bundle.catalog} - set(missing))),
         tables_missing=tuple(missing),
         model=model,
     )
+
+
+def shown_points(score: Score, points: int) -> tuple[Decimal, tuple[Decimal, ...]]:
+    """Round base points and contributions to one place so that they add up to the whole ``points`` of the headline.
+
+    The base reads the same on every report of a model. What rounding the headline moved (half a point at most) is spread over the
+    contributions by their size, so that none changes visibly and one of zero stays zero.
+    """
+    sizes = [abs(part.points) for part in score.contributions]
+    if not sum(sizes):
+        return Decimal(points), tuple(Decimal("0.0") for _ in sizes)
+    base = Decimal(score.base_points).quantize(Decimal("0.1"))
+    moved = float(points - base) - sum(part.points for part in score.contributions)
+    spread = [part.points + moved * size / sum(sizes) for part, size in zip(score.contributions, sizes, strict=True)]
+    return base, round_to_sum(spread, points - base)
 
 
 def _with_evidence(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, reason: Reason, limit: int) -> ReportReason:

@@ -18,9 +18,11 @@ def _plain_date(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return date.fromisoformat(_ISO_DATE.fullmatch(value)[0])  # type: ignore[index]  # no match is answered like no date
-    except (ValueError, TypeError):
-        raise PydanticCustomError("date_form", "a date is written YYYY-MM-DD") from None
+        if _ISO_DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:  # such as 30 February
+        pass
+    raise PydanticCustomError("date_form", "a date is written YYYY-MM-DD")
 
 
 SupplierId = Annotated[

@@ -50,7 +50,7 @@ def tables_of(rows: Mapping[str, Sequence[Row]], *, zone: str = "Asia/Shanghai")
     )
 
 
-def draw(*, as_of: date = AS_OF, zone: str = "UTC", **drawings: str) -> RawTables:
+def draw(drawings: Mapping[str, str], *, as_of: date = AS_OF, zone: str = "UTC") -> RawTables:
     """Accepted rows from drawings by table name; a day is a UTC day unless a zone is named, and times are UTC in any case."""
     rows = {name: [_dated(row, CONTRACT[name], as_of) for row in parse(text)] for name, text in drawings.items()}
     return tables_of(rows, zone=zone)

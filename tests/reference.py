@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from features.build import evaluate
 from features.catalog import CATALOG
@@ -34,7 +35,7 @@ OWN_DAY = {"orders": "ordered_at", "reviews": "reviewed_at", "purchases": "purch
 """A row is known from its own day on, whatever earlier day stands in another of its cells."""
 
 
-def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> npt.NDArray[np.float64] | None:
     """Values of the whole catalogue for one supplier and date, or None if nothing was ever known of it before."""
     day = (as_of - EPOCH).days
     told = {table: _told(tables, table, supplier_id) for table in KEYS}
@@ -53,19 +54,22 @@ def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> np.nda
                     sums[0, kind, column, interval] += value
         last[0, kind] = max(last[0, kind], event)
     rows_of = Aggregates(sums=sums, last=last, parties=_parties(facts, day), as_of=np.array([day], dtype=np.int32))
-    return evaluate(rows_of, CATALOG, tables.present)[0]
+    return np.asarray(evaluate(rows_of, CATALOG, tables.present)[0])
 
 
 def _told(tables: RawTables, table: str, supplier_id: str) -> list[list[Row]]:
     """All versions of each row that was ever told of the supplier, in the order in which they were recorded."""
-    cursor = tables.con.cursor().execute(f"SELECT * FROM {table}")
+    key = ", ".join(KEYS[table])
+    cursor = tables.con.cursor().execute(
+        f"SELECT * FROM {table} WHERE ({key}) IN (SELECT ({key}) FROM {table} WHERE supplier_id = $supplier) OR supplier_id = $supplier",
+        {"supplier": supplier_id},
+    )
     names = [column[0] for column in cursor.description or ()]
     versions: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for values in cursor.fetchall():
         row = dict(zip(names, values, strict=True))
         versions[tuple(row[key] for key in KEYS[table])].append(row)
-    mine = [found for found in versions.values() if any(row["supplier_id"] == supplier_id for row in found)]
-    return [sorted(found, key=lambda row: row["recorded_at"] or datetime.min) for found in mine]
+    return [sorted(found, key=lambda row: row["recorded_at"] or datetime.min) for found in versions.values()]
 
 
 def _facts_known(told: Mapping[str, list[list[Row]]], supplier_id: str, day: int, zone: str) -> list["Fact"]:
@@ -145,10 +149,13 @@ def _invoice_facts(invoices: list[Row], fact: Callable[..., Fact], day: Callable
 
 
 def _order_facts(orders: list[Row], fulfilments: list[Row], fact: Callable[..., Fact], day: Callable[[Row, str], Any]) -> Iterable[Fact]:
+    by_order = defaultdict(list)
+    for delivery in fulfilments:
+        by_order[delivery["order_id"]].append(delivery)
     for order in orders:
         buyer, amount = order["buyer_id"], _fen(order["amount"])
         ordered, promised, cancelled = day(order, "ordered_at"), day(order, "promised_at"), day(order, "cancelled_at")
-        mine = [f for f in fulfilments if f["order_id"] == order["order_id"]]
+        mine = by_order[order["order_id"]]
         yield fact("order_placed", ordered, buyer, amount, 0 if promised is None else promised - ordered, promised is not None)
         if cancelled is not None:
             yield fact("order_cancelled", cancelled, buyer, amount)

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -150,7 +151,9 @@ def _opened(home: Path) -> Iterator["MlflowClient"]:
     """Open the home for this process alone; its paths are absolute inside, and relative again afterwards."""
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    with (home / ".lock").open("w") as lock:
+    with (home / ".lock").open("w") as lock, warnings.catch_warnings():
+        # MLflow warns of its own type hints and of its own use of SQLAlchemy: nothing a reader here can act upon.
+        warnings.simplefilter("ignore")
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name, value in _SAFE_DEFAULTS.items():
             os.environ.setdefault(name, value)

@@ -36,7 +36,6 @@ from features.cells import text_literal
 from features.raw_files import IMPORT_NOTE, SUFFIXES, csv_header, digest_of
 from features.read import DEFAULT_REJECTED_SHARE, read_tables
 from features.sources.olist_labels import label_rows
-from features.stage import without_progress_bar
 from features.tables import CONTRACT
 
 ZONE = "America/Sao_Paulo"
@@ -162,34 +161,42 @@ def import_olist(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".import-") as folder:
         fresh = Path(folder)
-        con = duckdb.connect(":memory:")
-        without_progress_bar(con)
+        paid, exactly = _convert(paths, fresh)
+        _write_note(fresh, outcome, {path.name: digest_of(path) for path in paths.values()})
+        rows, set_aside, labels = _label(fresh, outcome, max_rejected_share)
+        _replace(fresh, out)
+    return OlistImport(
+        out=out,
+        outcome=outcome,
+        rows={**rows, "labels": sum(labels.values())},
+        set_aside=set_aside,
+        labels_good=labels.get("good", 0),
+        labels_bad=labels.get("bad", 0),
+        orders_paid=paid,
+        orders_paid_exactly=exactly,
+    )
+
+
+def _convert(paths: Mapping[str, Path], fresh: Path) -> tuple[int, int]:
+    """Write the four tables; return how many orders have payments and items, and in how many both agree."""
+    with duckdb.connect(":memory:") as con:
+        con.execute("SET enable_progress_bar = false")
         for name, path in paths.items():
             _load(con, name, path)
         con.execute(_PARTS)
         for table, query in _TABLES.items():
             _write(con, query, fresh / f"{table}.parquet")
-        paid, exactly = con.execute(_PAYMENTS).fetchone() or (0, 0)
-        con.close()
-        _write_note(fresh, outcome, {path.name: digest_of(path) for path in paths.values()})
-        tables, rejects = read_tables(fresh, max_rejected_share=max_rejected_share)
-        tables.con.execute(f"CREATE TABLE work.labels AS {label_rows(outcome, zone=ZONE)}")
-        _write(tables.con, "SELECT * FROM work.labels ORDER BY as_of, supplier_id", fresh / "labels.parquet")
-        counted = dict(tables.con.execute("SELECT outcome, count(*) FROM work.labels GROUP BY outcome").fetchall())
-        rows = {table: tables.count(table) for table in _TABLES}
-        set_aside = dict(rejects.counts)
-        tables.close()
-        _replace(fresh, out)
-    return OlistImport(
-        out=out,
-        outcome=outcome,
-        rows={**rows, "labels": sum(counted.values())},
-        set_aside=set_aside,
-        labels_good=counted.get("good", 0),
-        labels_bad=counted.get("bad", 0),
-        orders_paid=paid,
-        orders_paid_exactly=exactly,
-    )
+        return con.execute(_PAYMENTS).fetchone() or (0, 0)
+
+
+def _label(fresh: Path, outcome: str, max_rejected_share: float) -> tuple[dict[str, int], dict[tuple[str, str], int], dict[str, int]]:
+    """Write the labels from the accepted rows; return accepted rows by table, rows set aside by rule, and labels."""
+    tables, rejects = read_tables(fresh, max_rejected_share=max_rejected_share)
+    with tables.con as con:
+        con.execute(f"CREATE TABLE work.labels AS {label_rows(outcome, zone=ZONE)}")
+        _write(con, "SELECT * FROM work.labels ORDER BY as_of, supplier_id", fresh / "labels.parquet")
+        labels = dict(con.execute("SELECT outcome, count(*) FROM work.labels GROUP BY outcome").fetchall())
+        return {table: tables.count(table) for table in _TABLES}, dict(rejects.counts), labels
 
 
 def _source_file(source: Path, stem: str) -> Path:

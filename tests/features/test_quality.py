@@ -37,8 +37,8 @@ def test_the_five_shares_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert orders.shares[Dimension.CONSISTENCY] == pytest.approx(0.9)
     # Six accepted rows fill category 5, quantity 6, promised_at 6 times; one row of ten lacked a required cell.
     assert orders.shares[Dimension.COMPLETENESS] == pytest.approx(0.9 * (5 / 6 + 1 + 1) / 3)
-    # Two rows say when they were recorded, one of them within seven days.
-    assert orders.shares[Dimension.TIMELINESS] == pytest.approx(0.5)
+    # Of six rows two say when they were recorded, one of them a second after seven days.
+    assert orders.shares[Dimension.TIMELINESS] == pytest.approx(5 / 6)
     assert orders.last_event_at == datetime(2024, 1, 10, 1, tzinfo=UTC)
     assert orders.days_since_last_event == pytest.approx(171 + 23 / 24)
     assert dict(orders.rules) == {

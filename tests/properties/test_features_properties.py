@@ -7,16 +7,20 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from credit.errors import NotEnoughHistory
 from features.build import FeatureMatrix, build_features
 from features.catalog import CATALOG
+from features.evidence import evidence_rows
 from features.ledger import Ledger, build_ledger, open_ledger
 from tests.drawn import AS_OF, tables_of
 from tests.properties.histories import History, Row, histories
 from tests.reference import features_by_loop
+
+Values = npt.NDArray[np.float64]
 
 DATES = (AS_OF - timedelta(days=91), AS_OF - timedelta(days=1), AS_OF, AS_OF + timedelta(days=10))
 MIDNIGHT = datetime.combine(AS_OF, datetime.min.time()) - timedelta(hours=8)
@@ -25,6 +29,10 @@ MIDNIGHT = datetime.combine(AS_OF, datetime.min.time()) - timedelta(hours=8)
 NAMES = tuple(feature.name for feature in CATALOG)
 SQUARED = np.array(["hhi" in name for name in NAMES])
 """Sums of squared shares: the loop adds them in another order than the kernel, so their last bits may differ."""
+
+AMOUNTS = "orders_amount_sum_180d"
+COUNTED = ("orders_count_30d", "orders_count_365d", "fulfilment_overdue_count_all", AMOUNTS)
+"""Features that are a plain count, or a plain sum, of the rows behind them."""
 
 
 def examples(count: int) -> settings:
@@ -63,8 +71,8 @@ def test_features_equal_a_plain_loop(history: History) -> None:
             assert not differs.any(), {NAMES[i]: (row[i], by_loop[i]) for i in np.flatnonzero(differs)}
 
 
-def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    return (left == right) | (np.isnan(left) & np.isnan(right))
+def _same(left: Values, right: Values) -> npt.NDArray[np.bool_]:
+    return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))
 
 
 @examples(60)
@@ -145,3 +153,17 @@ def test_a_saved_ledger_says_the_same(history: History) -> None:
         opened = open_ledger(Path(folder) / "ledger")
         assert rows_of(build_features(opened, DATES)) == rows_of(build_features(ledger, DATES))
         assert opened.latest_as_of == ledger.latest_as_of
+
+
+@examples(20)
+@given(histories())
+def test_the_rows_behind_a_number_add_up_to_it(history: History) -> None:
+    ledger = ledger_of(history)
+    matrix = build_features(ledger, DATES)
+    for supplier, day, row in zip(matrix.supplier_ids.tolist(), matrix.as_of.tolist(), matrix.values, strict=True):
+        value = dict(zip(NAMES, row.tolist(), strict=True))
+        behind = {name: evidence_rows(ledger, name, supplier, day, 1000) for name in COUNTED}
+        assert {name: found.total for name, found in behind.items() if name != AMOUNTS} == {
+            name: value[name] for name in COUNTED if name != AMOUNTS
+        }
+        assert sum(found.values[0] for found in behind[AMOUNTS].rows) / 100 == value[AMOUNTS]

@@ -43,8 +43,10 @@ def _reachable_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def ledger(parts: Path) -> Ledger:
-    return open_ledger(parts / "ledger")
+def ledger(parts: Path) -> Iterator[Ledger]:
+    ledger = open_ledger(parts / "ledger")
+    yield ledger
+    ledger.evidence.close()
 
 
 @pytest.fixture(scope="session")

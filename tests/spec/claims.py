@@ -47,7 +47,7 @@ class World:
     @cache  # noqa: B019 - worlds live as long as the run
     def matrix(self) -> FeatureMatrix:
         """The features of the world's supplier at its as-of date."""
-        tables = draw(as_of=self.as_of, zone=self.zone, **self.tables)
+        tables = draw(self.tables, as_of=self.as_of, zone=self.zone)
         return build_features(build_ledger(tables), [self.as_of], ["S"])
 
 

@@ -54,24 +54,25 @@ A_YEAR = World(
         "fulfilment_last_age_all": 8,
     },
 )
+THREE_ORDERS = """
+    order_id | supplier_id | buyer_id | ordered_at | amount
+    p        | S           | Li       | -100       | 1000
+    q        | S           | Li       | -60        | 500
+    r        | S           | Li       | -300       | 2500
+"""
 INSPECTED = World(
-    "inspections, rejects and returns on the day they happen",
+    "a delivery is inspected on the day it is accepted, or else delivered",
     {
         "suppliers": JOINED,
-        "orders": """
-            order_id | supplier_id | buyer_id | ordered_at | amount
-            p        | S           | Li       | -100       | 1000
-            q        | S           | Li       | -60        | 500
-            r        | S           | Li       | -300       | 2500
-        """,
+        "orders": THREE_ORDERS,
         "fulfilments": """
-            fulfilment_id | order_id | supplier_id | delivered_at | accepted_at | quantity_delivered | quantity_rejected | returned_at | return_amount
-            accepted_in90 | p        | S           | -95          | -90         | 10                 | 1                 |             |
-            good          | q        | S           | -50          |             | 20                 | 0                 | -20         | 125
-            old           | r        | S           | -290         | -181        | 40                 | 8                 | -180        | 60
-            not_inspected | q        | S           | -45          |             | 5                  |                   |             |
-            only_rejects  | p        | S           | -91          |             |                    | 2                 |             |
-            accepts_today | q        | S           | -9           | 0           | 30                 | 30                | 3           | 500
+            fulfilment_id | order_id | supplier_id | delivered_at | accepted_at | quantity_delivered | quantity_rejected
+            accepted_in90 | p        | S           | -95          | -90         | 10                 | 1
+            good          | q        | S           | -50          |             | 20                 | 0
+            old           | r        | S           | -290         | -181        | 40                 | 8
+            not_inspected | q        | S           | -45          |             | 5                  |
+            only_rejects  | p        | S           | -91          |             |                    | 2
+            accepts_today | q        | S           | -9           | 0           | 30                 | 30
         """,
     },
     {
@@ -80,13 +81,31 @@ INSPECTED = World(
         "fulfilment_reject_ratio_365d": (1 + 2 + 8) / (30 + 2 + 40),
         "fulfilment_reject_lot_ratio_180d": 2 / 3,
         "fulfilment_reject_ratio_change_90d": 1 / 30 - 11 / 72,
-        "fulfilment_return_amount_ratio_180d": (125 + 60) / (1000 + 500),
-        "fulfilment_return_amount_ratio_365d": (125 + 60) / (1000 + 500 + 2500),
         "fulfilment_late_ratio_365d": MISSING,
         "fulfilment_late_depth_180d": MISSING,
         "fulfilment_overdue_count_all": 0,
         "fulfilment_count_90d": 3,
         "fulfilment_last_age_all": 9,
+    },
+)
+RETURNED = World(
+    "goods come back on the edges of the window and on the as-of date",
+    {
+        "suppliers": JOINED,
+        "orders": THREE_ORDERS,
+        "fulfilments": """
+            fulfilment_id | order_id | supplier_id | delivered_at | returned_at | return_amount
+            1             | q        | S           | -50          | -20         | 125
+            2             | r        | S           | -290         | -180        | 60
+            3             | r        | S           | -290         | -181        | 40
+            4             | q        | S           | -9           | 0           | 500
+            5             | p        | S           | -95          | -90         |
+        """,
+    },
+    {
+        "fulfilment_return_amount_ratio_180d": (125 + 60) / (1000 + 500),
+        "fulfilment_return_amount_ratio_365d": (125 + 60 + 40) / (1000 + 500 + 2500),
+        "fulfilment_reject_ratio_365d": MISSING,
     },
 )
 PARTIAL = World(
@@ -246,7 +265,9 @@ NO_TABLE = World(
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(A_YEAR, INSPECTED, PARTIAL, STILL_PARTIAL, RECORDED_LATE, PROMISE_MOVED, LATE_CORRECTED, NO_PROMISE, NOTHING_YET, NO_TABLE),
+    claims(
+        A_YEAR, INSPECTED, RETURNED, PARTIAL, STILL_PARTIAL, RECORDED_LATE, PROMISE_MOVED, LATE_CORRECTED, NO_PROMISE, NOTHING_YET, NO_TABLE
+    ),
 )
 def test_features_of_deliveries_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

@@ -1,0 +1,128 @@
+"""The documentation: its examples work, every documented answer can be had, and it needs no other host."""
+
+import json
+import shlex
+import uuid
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from features.ledger import Ledger
+from serving.app import create_app
+from serving.languages import Language, words
+from serving.openapi import PROBLEMS
+from serving.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
+from serving.settings import ServiceSettings
+from serving.store import Store
+from tests.serving.client import Client
+from training.bundle import ScoringBundle
+
+
+@pytest.fixture
+def schema(client: Client) -> Any:
+    return client.get("/openapi.json").json()
+
+
+def test_it_is_openapi_3_1_and_every_answer_has_an_example(schema: Any) -> None:
+    assert schema["openapi"].startswith("3.1")
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert (path, method) in PROBLEMS
+            assert operation["summary"]
+            assert operation["description"]
+            for answer in operation["responses"].values():
+                for content in answer["content"].values():
+                    assert "example" in content or content["examples"]
+
+
+def test_every_reference_leads_somewhere(schema: Any) -> None:
+    text = json.dumps(schema)
+    for reference in {part.split('"')[0] for part in text.split('"$ref": "')[1:]}:
+        assert reference.removeprefix("#/components/schemas/") in schema["components"]["schemas"]
+
+
+def test_the_request_example_works_and_its_answer_is_the_example(client: Client, schema: Any) -> None:
+    operation = schema["paths"]["/v1/scores"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert answer.status_code == 201
+    example = operation["responses"]["201"]["content"]["application/json"]["example"]
+    made_up = {"id", "request_id"}
+    assert {k: v for k, v in answer.json().items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
+
+
+def test_the_model_is_the_example(client: Client, schema: Any) -> None:
+    answer = client.get("/v1/models/current")
+    assert answer.json() == schema["paths"]["/v1/models/current"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+
+
+def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle, ledger: Ledger, store: Store) -> None:
+    schema = create_app(ServiceSettings(), bundle, ledger, store).openapi()
+    example = schema["paths"]["/v1/scores"]["post"]["responses"]["201"]["content"]["application/json"]["example"]
+    assert example["subject"]["supplier_id"] not in set(ledger.supplier_ids)
+
+
+def test_the_commands_can_be_pasted(client: Client, key: str) -> None:
+    text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
+    commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
+    assert len(commands) == len(PROBLEMS)
+    for command in commands:
+        words_ = shlex.split(command.replace("\\\n", " ").replace("$LIANXIN_KEY", key).replace("$(date +%s%N)", uuid.uuid4().hex))
+        headers = dict(words_[i + 1].split(": ", 1) for i, word in enumerate(words_) if word == "-H")
+        url = words_[1].removeprefix("http://testserver")
+        if "-d" in words_:
+            assert client.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
+        elif "$SCORE_ID" not in url:
+            assert client.get(url, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_needs_no_script_and_no_other_host(client: Client, lang: str) -> None:
+    text = client.get(f"/docs?lang={lang}").text
+    assert "<script" not in text
+    assert "://" not in text.replace("http://testserver", "")
+    for _, code in REFUSALS.values():
+        assert f'id="{code}"' in text
+
+
+def test_both_languages_have_the_same_words() -> None:
+    assert words(Language.ZH_CN).keys() == words(Language.EN).keys()
+    for code in {code for _, code in REFUSALS.values()} | {code for problems in PROBLEMS.values() for _, code in problems}:
+        assert {f"problem.{code}.title", f"problem.{code}.detail"} <= words(Language.EN).keys()
+    assert {f"field.{code}" for code in FIELD_CODES} <= words(Language.EN).keys()
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nope", 404), ("DELETE", "/v1/scores", 405), ("PUT", "/healthz", 405)])
+def test_the_frameworks_own_refusals_are_problems(client: Client, method: str, path: str, status: int) -> None:
+    for tag in ("zh-CN", "en"):
+        answer = client.request(method, path, headers={"Accept-Language": tag})
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == PROBLEM_TYPE
+        assert answer.headers["content-language"] == tag
+        assert set(answer.json()) == {"type", "title", "status", "detail", "instance", "request_id", "errors"}
+
+
+def test_a_failure_nobody_foresaw_is_a_problem(app: FastAPI, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("zqxjkv")
+
+    monkeypatch.setattr(Store, "ping", lambda self: fail())
+    answer = client.get("/readyz")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == PROBLEM_TYPE
+    assert "zqxjkv" not in answer.text
+
+
+def test_without_a_database_it_lives_and_is_not_ready(bundle: ScoringBundle, ledger: Ledger) -> None:
+    from sqlalchemy import URL
+
+    url = URL.create("postgresql+psycopg", "nobody", "x", database="none", query={"host": "/nonexistent"})
+    store = Store.open(url)
+    client = Client(create_app(ServiceSettings(), bundle, ledger, store))
+    assert client.get("/healthz").status_code == 200
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    store.close()

@@ -1,0 +1,140 @@
+"""Rounding that adds up, languages, settings, and evidence as text."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
+from credit.errors import ServiceUnavailable
+from credit.score import Contribution, Score
+from features.evidence import Evidence, EvidenceRow
+from features.facts import KINDS
+from serving.database import open_database
+from serving.evidence_table import evidence_table
+from serving.languages import Language, choose_language, words
+from serving.report import shown_points
+from serving.rounding import round_to_sum
+from serving.settings import ServiceSettings
+
+POINTS = st.floats(-500, 500, allow_nan=False)
+
+
+@given(st.lists(POINTS, min_size=1, max_size=120))
+def test_rounded_values_add_up_to_the_rounded_sum(values: list[float]) -> None:
+    total = Decimal(round(sum(values)))
+    shown = round_to_sum(values, total)
+    assert sum(shown) == total
+    assert all(value == round(value, 1) for value in shown)
+
+
+@given(st.lists(POINTS, min_size=20, max_size=120))
+def test_no_value_moves_by_more_than_its_place(values: list[float]) -> None:
+    shown = round_to_sum(values, Decimal(round(sum(values))))
+    assert all(abs(float(after) - before) <= 0.2 for before, after in zip(values, shown, strict=True))
+
+
+@given(st.lists(st.integers(-500_000, 500_000).map(lambda n: n / 1000), min_size=1, max_size=30, unique=True))
+def test_order_of_size_is_kept(values: list[float]) -> None:
+    shown = round_to_sum(sorted(values), Decimal(round(sum(values))))
+    assert list(shown) == sorted(shown)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.004, -0.004, 0.05, -0.3, 12.34, -45.6]) | POINTS, min_size=1, max_size=120), POINTS)
+def test_a_reports_points_add_up_and_nothing_stays_nothing(values: list[float], base: float) -> None:
+    contributions = tuple(Contribution(f"f{i}", None, value) for i, value in enumerate(values))
+    points = base + sum(values)
+    shown_base, shown = shown_points(Score("S", date(2026, 1, 1), 0.1, points, base, contributions), round(points))
+    assert shown_base + sum(shown) == round(points)
+    if any(values):
+        assert abs(float(shown_base) - base) <= 0.0501
+        assert all(after == 0 for before, after in zip(values, shown, strict=True) if before == 0)
+        assert all(abs(float(after) - before) <= 0.66 for before, after in zip(values, shown, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "zh-CN"),
+        ("", "zh-CN"),
+        ("fr", "zh-CN"),
+        ("en", "en"),
+        ("EN-us", "en"),
+        ("zh-TW,en;q=0.5", "zh-CN"),
+        ("en;q=0.2,zh;q=0.9", "zh-CN"),
+        ("en;q=0", "zh-CN"),
+        ("en;q=nan", "zh-CN"),
+        ("en;q=9", "zh-CN"),
+        (",;,=;q", "zh-CN"),
+        ("*", "zh-CN"),
+        ("x" * 100_000, "zh-CN"),
+    ],
+)
+def test_the_best_liked_language_is_chosen(header: str | None, language: str) -> None:
+    assert choose_language(header).value == language
+
+
+def test_numbers_and_dates_are_in_the_form_of_the_language() -> None:
+    english, chinese = words(Language.EN), words(Language.ZH_CN)
+    assert english.money(1234567.5) == "CN¥1,234,567.50"
+    assert chinese.money(1234567.5) == "¥1,234,567.50"
+    assert english.long_date(date(2026, 7, 1)) == "July 1, 2026"
+    assert chinese.long_date(date(2026, 7, 1)) == "2026年7月1日"
+    assert english.number(Decimal("-3.25"), digits=1, signed=True) == "-3.2"
+    assert english.number(3.2, digits=1, signed=True) == "+3.2"
+    assert english.number(0, digits=1, signed=True) == "0.0"
+    with pytest.raises(KeyError):
+        english.text("no.such.key")
+
+
+def test_evidence_is_text_and_flags_are_left_out() -> None:
+    row = EvidenceRow("F1", date(2026, 5, 4), date(2026, 5, 6), "B1", (5, 1, 19, 1))
+    evidence = Evidence(
+        "fulfilment_late_ratio_90d",
+        "delivered",
+        "交付",
+        "Delivery",
+        (("late_days", "days"), ("late", "count"), ("lead_days", "days"), ("promised", "count")),
+        (row,),
+        7,
+    )
+    table = evidence_table(evidence, Language.EN)
+    assert table.headings == ("Id", "Date", "Counterparty", "Days late", "Days to deliver")
+    assert table.rows == (("F1", "2026-05-04", "B1", "5", "19"),)
+    assert table.total == 7
+
+
+def test_settings_are_frozen_and_refuse_what_they_do_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANXIN_PORT", "9001")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a:secret@h/d")
+    settings = ServiceSettings()
+    assert settings.port == 9001
+    assert "secret" not in repr(settings)
+    with pytest.raises(ValidationError):
+        settings.port = 1
+    with pytest.raises(ValidationError):
+        ServiceSettings(colour="red")  # type: ignore[call-arg]
+    with pytest.raises(ValidationError):
+        ServiceSettings(host="not an address")
+
+
+@pytest.mark.parametrize("url", ["mysql://a:b@h/d", "sqlite://", "not a url", ""])
+def test_only_postgresql_is_spoken(url: str) -> None:
+    with pytest.raises(ServiceUnavailable, match="DATABASE_URL"), open_database(ServiceSettings(database_url=SecretStr(url)), print):
+        pass
+
+
+def test_an_external_server_that_is_not_there_is_said() -> None:
+    settings = ServiceSettings(database_url=SecretStr("postgresql://a:b@127.0.0.1:1/d"))
+    with pytest.raises(ServiceUnavailable, match="could not be brought up to date"), open_database(settings, print):
+        pass
+
+
+def test_every_kind_of_evidence_has_its_headings() -> None:
+    known = words(Language.EN).keys()
+    for kind in KINDS:
+        shown = evidence_table(Evidence("f", kind.name, kind.label_zh, kind.label_en, kind.values, (), 0), Language.ZH_CN)
+        assert all(shown.headings)
+        assert f"table.{kind.table}" in known

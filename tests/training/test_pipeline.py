@@ -1,0 +1,113 @@
+"""The straight way, on a small simulated platform and on labels a platform gave itself."""
+
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from credit.errors import LianxinError, NotEnoughHistory
+from features.ledger import Ledger, build_ledger
+from features.read import RawTables, read_tables
+from features.simulate import simulate
+from training.bundle import ScoringBundle
+from training.params import BoosterParams
+from training.pipeline import TrainResult, train
+from training.settings import TrainSettings
+from training.split import SplitPolicy
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = dataclasses.replace(
+    TrainSettings.in_force(date(2026, 1, 1)),
+    params=BoosterParams(learning_rate=0.15, max_rounds=60, early_stopping_rounds=15),
+    split=SplitPolicy(min_bads=5),
+)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RawTables, Ledger]:
+    folder = tmp_path_factory.mktemp("platform")
+    simulate(folder, suppliers=250, months=48, seed=3)
+    tables, _ = read_tables(folder)
+    return folder, tables, build_ledger(tables)
+
+
+@pytest.fixture(scope="module")
+def trained(platform: tuple[Path, RawTables, Ledger], tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    folder, tables, ledger = platform
+    home = tmp_path_factory.mktemp("home") / "mlruns"
+    return train(folder, home=home, settings=SETTINGS, tables=tables, ledger=ledger)
+
+
+def test_the_recorded_bundle_scores_the_test_rows_as_they_were_judged(trained: TrainResult) -> None:
+    bundle = ScoringBundle.load(trained.bundle_path)
+    assert bundle.content_hash == trained.bundle.content_hash
+    values = trained.frame.values[trained.split.test]
+    assert bundle.score(values).points.tobytes() == trained.scores.points.tobytes()
+    assert bundle.model["trained_on"]["rows"] == len(trained.split.train)
+    assert bundle.model["measures"]["gini"] == trained.measures["gini"]
+    assert set(bundle.model["digests"]) >= {"orders.parquet", "loans.parquet"}
+
+
+def test_training_labels_were_mature_before_the_test_period(trained: TrainResult) -> None:
+    frame, split = trained.frame, trained.split
+    assert frame.mature_on[split.train].max() <= np.datetime64(split.test_from)
+
+
+def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    again = train(folder, home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger, threads=2)
+    assert again.bundle.content_hash == trained.bundle.content_hash
+    assert again.run_id != trained.run_id
+
+
+def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path) -> None:
+    _, tables, ledger = platform
+    cursor = tables.con.cursor()
+    cursor.execute("DELETE FROM labels")
+    frame = trained.frame
+    rows = [
+        (supplier_id, as_of, "bad" if y else "good", mature_on)
+        for supplier_id, as_of, y, mature_on in zip(
+            frame.supplier_ids.tolist(), frame.as_of.tolist(), frame.y, frame.mature_on.tolist(), strict=True
+        )
+    ]
+    cursor.executemany("INSERT INTO labels (supplier_id, as_of, outcome, recorded_at) VALUES (?, ?, ?, ?)", rows)
+    result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger)
+    assert result.bundle.model["outcome"]["source"] == "labels"
+    assert result.split.train_to <= trained.split.train_to
+
+
+def test_a_history_too_short_is_refused_and_nothing_recorded(tmp_path: Path) -> None:
+    simulate(tmp_path / "young", suppliers=60, months=26, seed=3)
+    with pytest.raises(NotEnoughHistory, match="bring a longer history"):
+        train(tmp_path / "young", home=tmp_path / "mlruns")
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LianxinError):
+        train(tmp_path, home=tmp_path / "mlruns")
+
+
+def test_the_bundle_is_text_and_json(trained: TrainResult) -> None:
+    for part in trained.bundle_path.iterdir():
+        text = part.read_text(encoding="utf-8")
+        if part.suffix == ".json":
+            json.loads(text)
+
+
+def test_what_the_measures_say_can_be_counted_again(trained: TrainResult) -> None:
+    y = trained.frame.y[trained.split.test]
+    con = duckdb.connect()
+    con.register("t", {"y": y, "pd": trained.scores.pd})
+    won, pairs = con.execute(
+        "SELECT sum(CASE WHEN b.pd > g.pd THEN 1.0 WHEN b.pd = g.pd THEN 0.5 ELSE 0 END), count(*) FROM t b, t g WHERE b.y = 1 AND g.y = 0"
+    ).fetchone() or (0, 1)
+    assert trained.measures["auc"] == pytest.approx(float(won) / pairs)
