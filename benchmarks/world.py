@@ -112,7 +112,7 @@ def window(grid: np.ndarray, months: int) -> np.ndarray:
     """Return, per as-of month a = 0 .. M, the sum over the ``months`` months before it."""
     total = np.concatenate([np.zeros((grid.shape[0], 1)), np.cumsum(grid, axis=1)], axis=1)
     start = np.maximum(np.arange(total.shape[1]) - months, 0)
-    return total - total[:, start]
+    return np.asarray(total - total[:, start])
 
 
 def recency(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> np.ndarray:
@@ -127,7 +127,7 @@ def recency(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> np.n
     last[row[got.supplier_id].to_numpy(), months - got.back.to_numpy() + 1] = got.d.to_numpy()
     last = np.minimum.accumulate(last, axis=1)
     ends = pd.date_range(end="2026-07-01", periods=months + 1, freq="MS")
-    return last - (pd.Timestamp("2026-07-01") - ends).days.to_numpy()
+    return np.asarray(last - (pd.Timestamp("2026-07-01") - ends).days.to_numpy())
 
 
 def concentration(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> np.ndarray:
@@ -156,7 +156,8 @@ def views(con: duckdb.DuckDBPyConnection, months: int, ids: list[str]) -> tuple[
     """Return the peer's and the observer's columns, each (suppliers, months + 1) by as-of month."""
     cube = monthly_sums(con, months, ids)
     since = recency(con, months, ids)
-    peer, seen = {"recency": since}, {}
+    peer: dict[str, np.ndarray] = {"recency": since}
+    seen: dict[str, np.ndarray] = {}
     for w, days in ((3, 90), (12, 365)):
         s = {name: window(grid, w) for name, grid in cube.items()}
         peer |= {f"n_{days}": s["n"], f"amount_{days}": s["amount"], f"on_time_{days}": 1 - s["late"] / s["delivered"]}
@@ -217,7 +218,6 @@ def measured(folder: Path, months: int) -> dict[str, float | int | str]:
     test = (known.a > months - 24).to_numpy()
     train = (known.a <= months - 23 - 12).to_numpy()
     peer, seen = views(con, months, ids)
-    gini = lambda auc: 2 * auc - 1  # noqa: E731
     t = known[test]
     truth = float(roc_auc_score(t.bad, t.true_pd))
     peer_auc, _ = auc_of(peer, known, train, test)
@@ -233,7 +233,7 @@ def measured(folder: Path, months: int) -> dict[str, float | int | str]:
         "logit_sd": float(logit[alive].std()),
         "auc_truth": truth, "auc_truth_living": float(roc_auc_score(t.bad[alive], t.true_pd[alive])),
         "auc_peer": peer_auc, "auc_observer": seen_auc,
-        "peer_share": gini(peer_auc) / gini(truth), "observer_share": gini(seen_auc) / gini(truth),
+        "peer_share": (2 * peer_auc - 1) / (2 * truth - 1), "observer_share": (2 * seen_auc - 1) / (2 * truth - 1),
         "rank_observer_truth": float(spearmanr(margin, logit)[0]),
     }  # fmt: skip
 

@@ -168,7 +168,7 @@ def explain(
         model = ScoringBundle.load(bundle, trusted_key=trusted_key)
         ledger = open_or_build(folder, zone, tell)
         found = assess(model, ledger, supplier, as_of.date())
-    reasons = [
+    reasons: list[dict[str, Any]] = [
         {
             "code": reason.code,
             "family": reason.family,
@@ -195,7 +195,7 @@ def explain(
     ranked = sorted(parts, key=lambda part: -abs(float(part["points"] or 0)))
     lines = [
         f"{supplier}, {as_of.date()}: {found.score.points:.0f} points, grade {found.grade.name}, PD {found.score.pd:.2%}",
-        *(f"  {-float(reason['points']):+.1f}  {reason['text']}" for reason in reasons),
+        *(f"  {-reason['points']:+.1f}  {reason['text']}" for reason in reasons),
         f"base {found.score.base_points:+.1f} and {len(parts)} contributions add up to the score; the largest:",
         *(f"  {part['points']:+8.2f}  {part['feature']} = {part['value']}" for part in ranked[:12]),
     ]

@@ -122,8 +122,10 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start, then say so; from here on a closed terminal ends the server as the other signals do."""
         await super().startup(sockets)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGHUP, self.handle_exit)
         self._on_ready()
 
 
@@ -143,7 +145,8 @@ def _known_supplier(ledger: Ledger) -> str:
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     """Take the port before anything else is started, and give it back at the end."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    # Without the protocol's number asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for an acknowledgement.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))

@@ -19,7 +19,13 @@ def ledger() -> Ledger:
     return build_ledger(
         draw(
             {
-                "suppliers": "supplier_id | joined_at | registered_on\nS | -400 |\nNew | -1 | -900\nTomorrow | 0 | -900\nRegistered | | -900",
+                "suppliers": """
+                    supplier_id | joined_at | registered_on
+                    S           | -400      |
+                    New         | -1        | -900
+                    Tomorrow    | 0         | -900
+                    Registered  |           | -900
+                """,
                 "orders": """
                 order_id | supplier_id | buyer_id | ordered_at | amount
                 a        | S           | Li       | -40        | 100

@@ -102,7 +102,7 @@ def test_the_latest_as_of_follows_the_last_record_and_not_a_promise_or_due_day_a
 
 def test_tables_without_one_dated_event_are_refused() -> None:
     with pytest.raises(NotEnoughHistory, match="not one dated event"):
-        build_ledger(draw(suppliers="supplier_id | joined_at\nS |"))
+        build_ledger(draw({"suppliers": "supplier_id | joined_at\nS |"}))
 
 
 def test_a_ledger_can_be_built_twice_from_the_same_tables() -> None:
@@ -115,7 +115,7 @@ def test_a_ledger_can_be_built_twice_from_the_same_tables() -> None:
 
 def test_building_says_what_it_does() -> None:
     said: list[str] = []
-    build_ledger(draw(**TABLES), progress=said.append)
+    build_ledger(draw(TABLES), progress=said.append)
     assert said == ["versions", "facts", "sort"]
 
 

@@ -54,7 +54,7 @@ def rows_of(matrix: FeatureMatrix) -> dict[tuple[str, date], bytes]:
     return {(supplier, day): row.tobytes() for (supplier, day), row in zip(keys, matrix.values, strict=True)}
 
 
-@examples(70)
+@examples(60)
 @given(histories())
 def test_features_equal_a_plain_loop(history: History) -> None:
     tables = tables_of(history)
@@ -75,7 +75,7 @@ def _same(left: Values, right: Values) -> npt.NDArray[np.bool_]:
     return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))
 
 
-@examples(60)
+@examples(50)
 @given(histories())
 def test_what_becomes_known_at_or_after_the_as_of_date_changes_nothing(history: History) -> None:
     known = known_before(history)

@@ -17,7 +17,6 @@ from serving.postmaster import running_postmaster
 
 SERVE = """
 import sys
-import time
 from pathlib import Path
 from credit.errors import LianxinError
 from serving.server import serve
