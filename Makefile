@@ -4,6 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
+# An environment knows the place it was made in; a moved clone makes a new one.
+ifneq ($(shell cat $(VENV)/.base 2>/dev/null),$(CURDIR))
+$(shell rm -f $(VENV)/.base $(VENV)/.dev $(VENV)/.demo)
+endif
+
 .PHONY: demo test lint lock clean
 
 demo: $(VENV)/.demo
@@ -34,8 +39,8 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 
 $(VENV)/.base:
 	@$(PYTHON) -c 'import sys; sys.exit("Lianxin needs Python 3.11 to 3.14, found " + sys.version.split()[0] + "; name one with make PYTHON=python3.12") if not (3, 11) <= sys.version_info[:2] < (3, 15) else 0'
-	$(PYTHON) -m venv $(VENV)
-	@touch $@
+	$(PYTHON) -m venv --clear $(VENV)
+	@printf '%s\n' '$(CURDIR)' > $@
 
 lock:
 	requirements/lock.sh

@@ -38,7 +38,7 @@ class Demo:
         world = self._step("simulate", platform, self._simulate, self.work / "tables" / "truth" / "world.json")
         self._step("check", world, self._check, self.work / "quality.json")
         ledger = self._step("ledger", world, self._build, self.work / "ledger" / "manifest.json")
-        trained = self._step("train", f"{ledger} in {self.home.resolve()}", self._train, self.home / "mlflow.db")
+        trained = self._step("train", f"{ledger} in {self.home}", self._train, self.home / "mlflow.db")
         self._step("release", trained, lambda tell: self._release(trained, tell), self.work / "bundle" / "manifest.json")
 
     def serve(self, *, host: str, port: int) -> None:

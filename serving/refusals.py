@@ -3,7 +3,7 @@
 from credit.errors import LianxinError
 
 
-class ServiceRefusal(LianxinError):  # noqa: N818 (the name is the refusal)
+class ServiceRefusal(LianxinError):
     """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
 
     def __init__(self, message: str = "", **facts: object) -> None:

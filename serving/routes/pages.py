@@ -32,7 +32,7 @@ _FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-
 Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
 
 
-class LoginNeeded(Exception):  # noqa: N818 (not a failure: it leads to the login page)
+class LoginNeeded(Exception):
     """The page needs a session; the browser is led to the login and back."""
 
 

@@ -79,7 +79,7 @@ def _orders(draw: Draw, supplier: str, number: int, history: History) -> None:
 
     history["orders"] += _versions(draw, order, ordered, order_cells)
     for part in range(draw(st.sampled_from((0, 1, 1, 2, 3)))):
-        delivered = ordered + timedelta(days=draw(st.integers(-2, 70)))
+        delivered = ordered + timedelta(days=draw(st.one_of(st.integers(0, 70), st.integers(-40, 70))))
         history["fulfilments"] += _versions(draw, {**order, "fulfilment_id": f"{part}"}, delivered, delivery_cells)
 
 

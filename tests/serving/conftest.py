@@ -24,18 +24,18 @@ from training.bundle import ScoringBundle
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A new folder that a system user may reach, unlike pytest's own."""
-    yield from _reachable_folder()
+    yield from reachable_folder()
 
 
 @pytest.fixture(scope="session")
 def parts() -> Iterator[Path]:
     """A folder with `ledger` and `bundle`."""
-    for place in _reachable_folder():
+    for place in reachable_folder():
         make_bundle(make_ledger(place), place / "bundle")
         yield place
 
 
-def _reachable_folder() -> Iterator[Path]:
+def reachable_folder() -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="lx-test-")).resolve()
     place.chmod(0o711)
     yield place
@@ -56,7 +56,7 @@ def bundle(parts: Path) -> ScoringBundle:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    for place in _reachable_folder():
+    for place in reachable_folder():
         with EmbeddedPostgres(place / "pg") as server:
             upgrade_tables(server.owner_url(), APP_ROLE)
             yield server

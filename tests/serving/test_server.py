@@ -14,6 +14,8 @@ import pytest
 
 from serving.database import create_key
 from serving.postmaster import running_postmaster
+from serving.server import _listen
+from tests.serving.conftest import reachable_folder
 
 SERVE = """
 import sys
@@ -44,6 +46,15 @@ class Served:
     def end(self, how: signal.Signals) -> tuple[str, str]:
         self.process.send_signal(how)
         return self.process.communicate(timeout=40)
+
+
+@pytest.fixture(scope="module")
+def shared(parts: Path) -> Iterator[Served]:
+    """A service for the tests that leave it running."""
+    for place in reachable_folder():
+        service = Served(parts, place / "pg")
+        yield service
+        service.end(signal.SIGTERM)
 
 
 @pytest.fixture
@@ -93,9 +104,9 @@ def test_a_taken_port_is_refused_before_anything_starts(parts: Path, folder: Pat
     assert not (folder / "pg").exists()
 
 
-def test_the_printed_link_opens_the_page(served: Served) -> None:
+def test_the_printed_link_opens_the_page(shared: Served) -> None:
     with httpx.Client(follow_redirects=True) as browser:
-        answer = browser.get(served.first[3])
+        answer = browser.get(shared.first[3])
         assert answer.status_code == 200
         assert "S000001" in answer.text
         assert str(answer.url).endswith("/report/S000001")
@@ -138,8 +149,8 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(parts: Path, folder: Pat
     assert running_postmaster(folder / "pg" / "data") is None
 
 
-def test_half_a_body_harms_nobody_else(served: Served) -> None:
-    _, url, key, _ = served.first
+def test_half_a_body_harms_nobody_else(shared: Served) -> None:
+    _, url, key, _ = shared.first
     host, port = url.removeprefix("http://").split(":")
     head = (
         f"POST /v1/scores HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\nIdempotency-Key: half\r\n"
@@ -151,3 +162,8 @@ def test_half_a_body_harms_nobody_else(served: Served) -> None:
     body = {"supplier_id": "S000001", "purpose": "own_information"}
     answer = httpx.post(f"{url}/v1/scores", json=body, headers={"X-API-Key": key, "Idempotency-Key": "half"})
     assert answer.status_code == 201
+
+
+def test_answers_do_not_wait_for_an_acknowledgement() -> None:
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # what asyncio looks at before it turns Nagle's algorithm off

@@ -229,6 +229,23 @@ NO_PROMISE = World(
     },
     {"fulfilment_overdue_count_all": 1, "fulfilment_overdue_amount_ratio_90d": 100 / 900, "fulfilment_late_ratio_90d": MISSING},
 )
+BEFORE_ITS_ORDER = World(
+    "a delivery dated before its order is told with the order",
+    {
+        "suppliers": JOINED,
+        "orders": """
+            order_id | supplier_id | buyer_id | ordered_at | amount
+            a        | S           | Li       | -2         | 100
+            b        | S           | Li       | 0          | 100
+        """,
+        "fulfilments": """
+            fulfilment_id | order_id | supplier_id | delivered_at
+            1             | a        | S           | -9
+            2             | b        | S           | -8
+        """,
+    },
+    {"fulfilment_count_90d": 1, "fulfilment_last_age_all": 9, "fulfilment_lead_days_mean_90d": -7},
+)
 NOTHING_YET = World(
     "nothing delivered yet",
     {
@@ -266,7 +283,18 @@ NO_TABLE = World(
 @pytest.mark.parametrize(
     ("world", "name", "value"),
     claims(
-        A_YEAR, INSPECTED, RETURNED, PARTIAL, STILL_PARTIAL, RECORDED_LATE, PROMISE_MOVED, LATE_CORRECTED, NO_PROMISE, NOTHING_YET, NO_TABLE
+        A_YEAR,
+        INSPECTED,
+        RETURNED,
+        PARTIAL,
+        STILL_PARTIAL,
+        RECORDED_LATE,
+        PROMISE_MOVED,
+        LATE_CORRECTED,
+        NO_PROMISE,
+        BEFORE_ITS_ORDER,
+        NOTHING_YET,
+        NO_TABLE,
     ),
 )
 def test_features_of_deliveries_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:

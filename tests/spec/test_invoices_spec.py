@@ -128,10 +128,23 @@ PAYMENT_KNOWN_LATE = World(
     {"invoices_overdue_ratio_90d": 600 / 1600, "invoices_late_ratio_90d": 0, "invoices_collected_ratio_90d": 1000 / 1600},
 )
 
+PAID_IN_ADVANCE = World(
+    "a payment made before its invoice is told with the invoice",
+    {
+        "suppliers": JOINED,
+        "invoices": """
+            invoice_id | supplier_id | buyer_id | issued_at | due_at | amount | paid_at
+            issued     | S           | Li       | -2        | 28     | 1000   | -9
+            not_yet    | S           | Li       | 0         | 30     | 600    | -9
+        """,
+    },
+    {"invoices_collected_ratio_90d": 1, "invoices_outstanding_ratio_90d": 0, "invoices_late_ratio_90d": 0},
+)
+
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(A_YEAR, NO_PURCHASES, ALL_PAID, NOTHING_PAID, NO_TABLE, PAID_BIT_BY_BIT, PAYMENT_KNOWN_LATE),
+    claims(A_YEAR, NO_PURCHASES, ALL_PAID, NOTHING_PAID, NO_TABLE, PAID_BIT_BY_BIT, PAYMENT_KNOWN_LATE, PAID_IN_ADVANCE),
 )
 def test_features_of_receivables_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)
