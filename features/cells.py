@@ -164,9 +164,10 @@ def _date(source_type: str, r: str, v: str, *, planned: bool) -> tuple[str, list
 
 
 def _money(source_type: str, r: str, v: str) -> tuple[str, list[tuple[str, str]]]:
+    large = ("money_is_below_100_billion", f"abs({v}) >= 100000000000")
     exact = f"TRY_CAST({r} AS DECIMAL(18,2))"
     if source_type in WHOLE_NUMBERS:
-        return exact, [("money_is_decimal", f"{r} IS NOT NULL AND {v} IS NULL")]
+        return exact, [("money_is_decimal", f"{r} IS NOT NULL AND {v} IS NULL"), large]
     text = f"CAST({r} AS VARCHAR)"
     plain = f"regexp_full_match({text}, {text_literal(PLAIN_DECIMAL)})"
     fine = f"regexp_matches({text}, '\\.\\d{{2}}\\d*[1-9]')"
@@ -174,6 +175,7 @@ def _money(source_type: str, r: str, v: str) -> tuple[str, list[tuple[str, str]]
     return value, [
         ("money_is_decimal", f"{r} IS NOT NULL AND {v} IS NULL AND NOT ({plain} AND {fine})"),
         ("money_has_two_decimals", f"{plain} AND {fine}"),
+        large,
     ]
 
 
@@ -185,7 +187,10 @@ def _number(source_type: str, r: str, v: str) -> tuple[str, list[tuple[str, str]
         digits = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
         number = f"CASE WHEN regexp_full_match({text}, {text_literal(digits)}) THEN TRY_CAST({text} AS DOUBLE) END"
     value = f"CASE WHEN isfinite({number}) THEN {number} END"
-    return value, [("number_is_finite", f"{r} IS NOT NULL AND {v} IS NULL")]
+    return value, [
+        ("number_is_finite", f"{r} IS NOT NULL AND {v} IS NULL"),
+        ("number_is_below_a_trillion", f"abs({v}) >= 1e12"),
+    ]
 
 
 def _uscc_broken(v: str) -> str:

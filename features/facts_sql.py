@@ -23,7 +23,7 @@ def day_of(column: str, zone: str) -> str:
 
 def _versions(table: str, key: str, columns: str) -> str:
     return f"""
-CREATE OR REPLACE TEMP VIEW {table}_v AS
+CREATE OR REPLACE TEMP TABLE {table}_v AS
 SELECT {columns}, recorded_at AS valid_from,
        lead(recorded_at) OVER (PARTITION BY {key} ORDER BY recorded_at NULLS FIRST) AS valid_until
 FROM {table}"""
@@ -58,7 +58,7 @@ def version_views(zone: str) -> list[str]:
         _versions(
             "reviews",
             "review_id, order_id, supplier_id",
-            f"review_id, supplier_id, coalesce(buyer_id, '') AS buyer_id, {day('reviewed_at', 'reviewed')}, "
+            f"review_id, order_id, supplier_id, coalesce(buyer_id, '') AS buyer_id, {day('reviewed_at', 'reviewed')}, "
             "(rating * 100)::BIGINT AS stars, coalesce(length(text), 0) AS text_length",
         ),
         _versions(
@@ -77,7 +77,7 @@ def version_views(zone: str) -> list[str]:
 
 ORDER_DELIVERY: Final = """
 CREATE OR REPLACE TEMP VIEW order_delivery AS
-SELECT o.supplier_id, o.buyer_id, o.ordered, o.promised, f.fulfilment_id, f.delivered, f.inspected, f.returned,
+SELECT o.supplier_id, o.order_id, o.buyer_id, o.ordered, o.promised, f.fulfilment_id, f.delivered, f.inspected, f.returned,
        f.quantity_delivered, f.quantity_rejected, f.return_amount,
        greatest(o.valid_from, f.valid_from) AS valid_from, least(o.valid_until, f.valid_until) AS valid_until
 FROM fulfilments_v f JOIN orders_v o USING (order_id, supplier_id)
@@ -157,11 +157,11 @@ def spans(zone: str) -> list[str]:
     opened, known = day_of("opened_from", zone), day_of("valid_from", zone)
     # An opening and a closing that become known on the same day say nothing: the order was never seen overdue.
     overdue = f"promised IS NOT NULL AND (closed IS NULL OR greatest(promised, {opened}) < greatest(promised, closed, {known}))"
-    unpaid = f"paid IS NULL OR paid_amount <> amount OR greatest(due, {known}) < greatest(due, paid, {known})"
+    unpaid = f"paid IS NULL OR paid_amount < amount OR greatest(due, {known}) < greatest(due, paid, {known})"
     late, overdue_days = "greatest(delivered - promised, 0)", "greatest(paid - due, 0)"
     order = partial(_Span, source="orders_v", party="buyer_id", key="order_id")
     state = partial(_Span, source="order_state", party="buyer_id", key="order_id", where=overdue)
-    delivery = partial(_Span, source="order_delivery", party="buyer_id", key="fulfilment_id", own_day="ordered")
+    delivery = partial(_Span, source="order_delivery", party="buyer_id", key="order_id || '/' || fulfilment_id", own_day="ordered")
     purchase = partial(_Span, source="purchases_v", party="vendor_id", key="purchase_id")
     invoice = partial(_Span, source="invoices_v", party="buyer_id", key="invoice_id", own_day="issued")
     every = [
@@ -183,7 +183,7 @@ def spans(zone: str) -> list[str]:
             "reviewed",
             "reviews_v",
             "reviewed",
-            "review_id",
+            "concat_ws('/', order_id, review_id)",
             values=("stars", "stars <= 200", "stars >= 500", "text_length"),
             party="buyer_id",
         ),
@@ -191,7 +191,7 @@ def spans(zone: str) -> list[str]:
         purchase("purchase_cancelled", event="cancelled", values=("amount",)),
         invoice("invoiced", event="issued", values=("amount", "due - issued")),
         invoice("invoice_due", event="due", values=("amount",), where=unpaid),
-        invoice("invoice_closed", event="greatest(due, paid) + 0 * paid", values=("paid_amount",), where=unpaid),
+        invoice("invoice_closed", event="greatest(due, paid) + 0 * paid", values=("least(paid_amount, amount)",), where=unpaid),
         invoice(
             "invoice_paid",
             event="paid",

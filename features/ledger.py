@@ -25,7 +25,7 @@ from features.facts import COLUMNS, KIND_INDEX, KINDS, PLANNED_KINDS
 from features.facts_sql import FACT_ORDER, FACTS, ORDER_DELIVERY, ORDER_STATE, spans, version_views
 from features.read import RawTables
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _ARRAYS: Final = {
     "kind": "i1",
     "event_day": "i4",
@@ -65,6 +65,16 @@ def to_date(day: int) -> date:
     return date.fromordinal(int(day) + _EPOCH)
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a supplier is, as last known; None where the platform does not say."""
+
+    name: str | None
+    kind: str | None
+    province: str | None
+    industry: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ledger:
     """All facts, by supplier.
@@ -81,7 +91,11 @@ class Ledger:
         Contract tables the platform handed over; features of the others are missing.
     digests : mapping of str to str
         SHA-256 of each source file.
-    evidence : duckdb connection with a view `facts` (supplier_id, kind, event_day, known_day, party, v0 .. v4, key)
+    evidence : duckdb connection
+        With the views `facts` (supplier_id, kind, event_day, known_day, party, v0 .. v4, key) and `profiles` (supplier_id, name, kind,
+        province, industry).
+    quality : mapping of str to float or None
+        The five shares of the import's quality report; empty where the tables were not checked.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -89,6 +103,7 @@ class Ledger:
     present: frozenset[str]
     digests: Mapping[str, str]
     evidence: duckdb.DuckDBPyConnection = field(repr=False)
+    quality: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def supplier_ids(self) -> npt.NDArray[np.str_]:
@@ -119,6 +134,11 @@ class Ledger:
             )
         return at
 
+    def profile(self, supplier_id: str) -> "Profile":
+        """Return who the supplier is, as last known, empty where it does not stand here: for headings, never for features."""
+        found = self.evidence.cursor().execute("SELECT name, kind, province, industry FROM profiles WHERE supplier_id = ?", [supplier_id])
+        return Profile(*(found.fetchall() or [(None, None, None, None)])[0])
+
     def save(self, path: Path) -> None:
         """Write the ledger to a folder, complete or not at all; an existing ledger there is replaced."""
         path = path.resolve()
@@ -129,13 +149,15 @@ class Ledger:
         try:
             for name in _ARRAYS:
                 np.save(part / f"{name}.npy", self.arrays[name], allow_pickle=False)
-            target = str(part / "facts.parquet").replace("'", "''")
-            self.evidence.cursor().execute(f"COPY (FROM facts) TO '{target}' (FORMAT parquet, ROW_GROUP_SIZE 16384)")
+            for view in ("facts", "profiles"):
+                target = str(part / f"{view}.parquet").replace("'", "''")
+                self.evidence.cursor().execute(f"COPY (FROM {view}) TO '{target}' (FORMAT parquet, ROW_GROUP_SIZE 16384)")
             manifest = {
                 "format": FORMAT,
                 "zone": self.zone,
                 "present": sorted(self.present),
                 "digests": dict(sorted(self.digests.items())),
+                "quality": dict(self.quality),
                 "sha256": {file.name: _sha256(file) for file in sorted(part.iterdir())},
             }
             (part / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -144,13 +166,17 @@ class Ledger:
             shutil.rmtree(part, ignore_errors=True)
 
 
-def build_ledger(tables: RawTables, *, progress: Callable[[str], None] | None = None) -> Ledger:
+def build_ledger(
+    tables: RawTables, *, quality: Mapping[str, float | None] | None = None, progress: Callable[[str], None] | None = None
+) -> Ledger:
     """Turn the accepted rows of the contract's tables into the ledger.
 
     Parameters
     ----------
     tables : RawTables
         As `features.read.read_tables` returns them.
+    quality : mapping of str to float or None, optional
+        The five shares of the import's quality report, to stand beside every score.
     progress : callable, optional
         Told the name of each stage as it begins.
 
@@ -196,7 +222,13 @@ def build_ledger(tables: RawTables, *, progress: Callable[[str], None] | None = 
     con.execute(
         "CREATE OR REPLACE VIEW facts AS SELECT supplier_id, kind, event_day, known_day, party, v0, v1, v2, v3, v4, key FROM ledger_facts"
     )
-    return Ledger(arrays=arrays, zone=tables.zone, present=tables.present, digests=tables.digests, evidence=con)
+    con.execute(
+        "CREATE OR REPLACE TABLE profiles AS SELECT supplier_id, name, kind, province, industry FROM suppliers "
+        "QUALIFY row_number() OVER (PARTITION BY supplier_id ORDER BY recorded_at DESC NULLS LAST) = 1 ORDER BY supplier_id"
+    )
+    return Ledger(
+        arrays=arrays, zone=tables.zone, present=tables.present, digests=tables.digests, evidence=con, quality=dict(quality or {})
+    )
 
 
 def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
@@ -236,13 +268,21 @@ def open_ledger(path: Path) -> Ledger:
     try:
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
         con = duckdb.connect()
-        source = str(path / "facts.parquet").replace("'", "''")
-        con.execute(f"CREATE VIEW facts AS FROM read_parquet('{source}')")
+        for kind, name in (("VIEW", "facts"), ("TABLE", "profiles")):
+            source = str(path / f"{name}.parquet").replace("'", "''")
+            con.execute(f"CREATE {kind} {name} AS FROM read_parquet('{source}')")
     except (OSError, EOFError, ValueError, duckdb.Error) as error:
         raise LedgerUnreadable(f"{path} is damaged: {type(error).__name__} while opening its arrays; build it again") from error
     if not _fit_together(arrays):
         raise LedgerUnreadable(f"{path} is damaged: its arrays do not fit together; build it again")
-    return Ledger(arrays=arrays, zone=manifest["zone"], present=frozenset(manifest["present"]), digests=manifest["digests"], evidence=con)
+    return Ledger(
+        arrays=arrays,
+        zone=manifest["zone"],
+        present=frozenset(manifest["present"]),
+        digests=manifest["digests"],
+        evidence=con,
+        quality=manifest["quality"],
+    )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -116,6 +116,11 @@ class QualityReport:
         """True if the folder can be imported as it is."""
         return not self.problems
 
+    @property
+    def shares(self) -> dict[str, float | None]:
+        """The five overall shares by name."""
+        return {dimension.value: share for dimension, share in self.overall.items()}
+
     def to_dict(self) -> dict[str, object]:
         """The report as JSON can hold it, without the single rejects."""
         return {
@@ -124,7 +129,7 @@ class QualityReport:
             "currency": self.currency,
             "checked_at": self.checked_at.isoformat(),
             "passed": self.passed,
-            "overall": {dimension.value: share for dimension, share in self.overall.items()},
+            "overall": self.shares,
             "tables_present": len(self.tables),
             "tables_in_contract": len(CONTRACT),
             "missing": list(self.missing),
@@ -157,7 +162,11 @@ def check_tables(
     OutOfRange
         If an argument lies outside its domain.
     """
-    found = read_folder(folder, zone=zone, currency=currency, max_rejected_share=max_rejected_share, now=now, tables=tables)
+    return measure_quality(read_folder(folder, zone=zone, currency=currency, max_rejected_share=max_rejected_share, now=now, tables=tables))
+
+
+def measure_quality(found: FolderReading) -> QualityReport:
+    """Report on a folder that was read: everything, whether or not the import can go on."""
     counts = _rows_by_rule(found.tables.con)
     broken = _rows_by_dimension(found.tables.con)
     measured = tuple(
@@ -165,7 +174,7 @@ def check_tables(
         for name, reading in found.readings.items()
     )
     return QualityReport(
-        folder=folder,
+        folder=found.tables.source,
         zone=found.tables.zone,
         currency=found.tables.currency,
         checked_at=found.now.astimezone(UTC),

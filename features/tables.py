@@ -116,8 +116,8 @@ _TABLES = (
         "one delivery of an order, which may have several",
         "每一列在自己的时间知晓",
         "each cell at its own time",
-        "数量和退货金额没有自己的时间：随签收或退货知晓",
-        "quantities have no time of their own: known with the acceptance or the return",
+        "数量没有自己的时间：交付量随交付、拒收量随验收、退货金额随退货知晓",
+        "quantities have no time of their own: known with the delivery, rejects with the acceptance, amounts with the return",
         (("shipped_at", "delivered_at", "delivered_not_before_shipped"),),
     ),
     Table(

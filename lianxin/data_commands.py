@@ -97,12 +97,11 @@ def ledger_build(
     Example: `lianxin ledger build work/tables work/ledger`
     """
     from features.ledger import build_ledger
-    from features.read import read_tables
+    from lianxin.opening import read_checked
 
     with progress("ledger") as tell:
-        tell("reading", 0.0)
-        tables, rejects = read_tables(folder, zone=zone)
-        ledger = build_ledger(tables, progress=tell)
+        tables, report = read_checked(folder, zone, tell)
+        ledger = build_ledger(tables, quality=report.shares, progress=tell)
         tell("saving", 0.9)
         ledger.save(out)
     result = {
@@ -111,10 +110,10 @@ def ledger_build(
         "facts": len(ledger.arrays["kind"]),
         "first_day": ledger.first_day,
         "last_known_day": ledger.last_known_day,
-        "rows_set_aside": len(rejects),
+        "rows_set_aside": len(report.rejects),
     }
     told = f"{result['facts']} facts of {result['suppliers']} suppliers, known up to {ledger.last_known_day}"
-    show(result, as_json=as_json, lines=[f"{out}: {told}; {len(rejects)} rows set aside"])
+    show(result, as_json=as_json, lines=[f"{out}: {told}; {len(report.rejects)} rows set aside"])
 
 
 def features(

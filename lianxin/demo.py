@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from credit.errors import TableUnreadable, TrainingFailed
-from lianxin.console import progress
+from credit.errors import TrainingFailed
+from lianxin.console import Progress, progress
 
 if TYPE_CHECKING:
     from features.ledger import Ledger
+    from features.quality import QualityReport
     from features.read import RawTables
     from serving.server import RunningService
 
@@ -29,7 +30,8 @@ class Demo:
     suppliers: int
     months: int
     seed: int
-    _opened: "tuple[RawTables, Ledger] | None" = None
+    _checked: "tuple[RawTables, QualityReport] | None" = None
+    _built: "Ledger | None" = None
 
     def prepare(self) -> None:
         """Make everything up to the released bundle, step by step."""
@@ -64,7 +66,7 @@ class Demo:
         body = json.dumps({"supplier_id": supplier, "purpose": "credit_application"})
         print(
             f"""
-  report page   {running.login_link(key, f"/report/{supplier}")}
+  report page   {running.login_link(key, f"/report/{supplier}?lang=zh")}
                 (opens once, within an hour; afterwards log in with the key at {running.url}/login)
   API           {running.url}/docs
   MLflow        {Path(sys.executable).parent}/mlflow ui --backend-store-uri sqlite:///{self.home}/mlflow.db --port 5000
@@ -79,7 +81,7 @@ Ctrl-C stops the service and its database.""",
         """Return the result of a step that is done."""
         return str(json.loads((self.work / "done.json").read_text(encoding="utf-8"))[step]["result"])
 
-    def _choose(self, tell: Callable[..., None]) -> str:
+    def _choose(self, tell: Progress) -> str:
         """Choose the supplier of the examples: at the lower quartile of points, so that there is something to explain."""
         import numpy as np
 
@@ -93,7 +95,7 @@ Ctrl-C stops the service and its database.""",
         order = np.argsort(batch.scores.points, kind="stable")
         return str(batch.matrix.supplier_ids[order[len(order) // 4]])
 
-    def _step(self, name: str, rests_on: str, work: Callable[[Callable[..., None]], str], *needed: Path) -> str:
+    def _step(self, name: str, rests_on: str, work: Callable[[Progress], str], *needed: Path) -> str:
         """Do a step, or reuse its result where it was done on the same grounds and its files are still there."""
         record = self.work / "done.json"
         done: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
@@ -111,55 +113,56 @@ Ctrl-C stops the service and its database.""",
         print(f"{name}: done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
         return result
 
-    def _simulate(self, tell: Callable[..., None]) -> str:
+    def _simulate(self, tell: Progress) -> str:
         from features.simulate import simulate
 
         return simulate(self.work / "tables", suppliers=self.suppliers, months=self.months, seed=self.seed, progress=tell)
 
-    def _check(self, tell: Callable[..., None]) -> str:
-        from features.quality import check_tables
-
-        tell("reading")
-        report = check_tables(self.work / "tables")
-        if not report.passed:
-            raise TableUnreadable("\n".join(report.problems))
+    def _check(self, tell: Progress) -> str:
+        tables, report = self._read(tell)
         text = json.dumps(report.to_dict(), ensure_ascii=False, default=str, sort_keys=True)
         (self.work / "quality.json").write_text(text, encoding="utf-8")
         rows = sum(table.rows for table in report.tables)
-        rejected = sum(table.rejected for table in report.tables)
-        print(f"check: {rows} rows in {len(report.tables)} tables, {rejected} set aside")
-        return f"{rows} rows, {rejected} set aside"
+        told = f"{rows} rows in {len(report.tables)} tables, {len(report.rejects)} set aside"
+        print(f"check: {told}; days are days of {tables.zone}")
+        return told
 
-    def _build(self, tell: Callable[..., None]) -> str:
+    def _build(self, tell: Progress) -> str:
         from features.catalog import CATALOG_VERSION
         from features.ledger import FORMAT
 
-        _, ledger = self._open(tell)
+        ledger = self._ledger(tell)
         ledger.save(self.work / "ledger")
         return (
             f"format {FORMAT}, catalogue {CATALOG_VERSION}, {len(ledger.arrays['kind'])} facts, sources {sorted(ledger.digests.values())}"
         )
 
-    def _open(self, tell: Callable[..., None]) -> "tuple[RawTables, Ledger]":
-        """Read the tables and build the ledger once, for whichever step needs them first."""
+    def _read(self, tell: Progress) -> "tuple[RawTables, QualityReport]":
+        """Read the tables once, for whichever step needs them first."""
+        from lianxin.opening import read_checked
+
+        if self._checked is None:
+            self._checked = read_checked(self.work / "tables", None, tell)
+        return self._checked
+
+    def _ledger(self, tell: Progress) -> "Ledger":
+        """Build the ledger once, for whichever step needs it first."""
         from features.ledger import build_ledger
-        from features.read import read_tables
 
-        if self._opened is None:
-            tell("reading")
-            tables, _ = read_tables(self.work / "tables")
-            self._opened = tables, build_ledger(tables, progress=tell)
-        return self._opened
+        if self._built is None:
+            tables, report = self._read(tell)
+            self._built = build_ledger(tables, quality=report.shares, progress=tell)
+        return self._built
 
-    def _train(self, tell: Callable[..., None]) -> str:
+    def _train(self, tell: Progress) -> str:
         from training.pipeline import train
 
-        tables, ledger = self._open(tell)
+        (tables, _), ledger = self._read(tell), self._ledger(tell)
         result = train(self.work / "tables", home=self.home, progress=tell, tables=tables, ledger=ledger)
         print(f"train: out of time, Gini {result.measures['gini']:.3f}, KS {result.measures['ks']:.3f}; MLflow run {result.run_id}")
         return result.bundle.content_hash
 
-    def _release(self, trained: str, tell: Callable[..., None]) -> str:
+    def _release(self, trained: str, tell: Progress) -> str:
         from training.release import promote, release
         from training.track import CHALLENGER, version_at
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from credit.errors import TableUnreadable
 from features.ledger import Ledger, build_ledger, open_ledger
-from features.read import read_tables
+from features.quality import QualityReport, measure_quality
+from features.read import RawTables, read_folder
 from lianxin.console import Progress
 
 
@@ -12,6 +14,15 @@ def open_or_build(folder: Path, zone: str | None, tell: Progress) -> Ledger:
     if (folder / "manifest.json").is_file():
         tell("opening the ledger", 0.5)
         return open_ledger(folder)
+    tables, report = read_checked(folder, zone, tell)
+    return build_ledger(tables, quality=report.shares, progress=tell)
+
+
+def read_checked(folder: Path, zone: str | None, tell: Progress) -> tuple[RawTables, QualityReport]:
+    """Read a folder's tables with their quality report, or refuse with everything that stops the import."""
     tell("reading", 0.0)
-    tables, _ = read_tables(folder, zone=zone)
-    return build_ledger(tables, progress=tell)
+    found = read_folder(folder, zone=zone)
+    report = measure_quality(found)
+    if not report.passed:
+        raise TableUnreadable("\n".join(report.problems))
+    return found.tables, report

@@ -13,6 +13,7 @@ from serving.languages import Language, words
 from serving.schemas import (
     ContributionPart,
     CurrentModel,
+    DataQuality,
     GradeBand,
     ModelPart,
     Notice,
@@ -49,6 +50,11 @@ def missing_tables(bundle: ScoringBundle, ledger: Ledger) -> list[str]:
     return sorted(needed - ledger.present)
 
 
+def data_quality(ledger: Ledger) -> DataQuality | None:
+    """Return the five shares of the import's check, if the tables were checked."""
+    return DataQuality(**ledger.quality) if ledger.quality else None
+
+
 def model_part(bundle: ScoringBundle) -> ModelPart:
     """Return which model this is."""
     return ModelPart(
@@ -80,7 +86,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
     return ScoreBody(
         id=occasion.score_id,
         score=ScorePart(points=score.points, grade=assessment.grade.name, pd_12m=score.pd),
-        subject=Subject(supplier_id=score.supplier_id),
+        subject=Subject(supplier_id=score.supplier_id, kind=ledger.profile(score.supplier_id).kind),
         as_of=score.as_of,
         known_at=known_before(ledger, score.as_of),
         request_id=occasion.request_id,
@@ -89,6 +95,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         base_points=score.base_points,
         contributions=_contributions(bundle, assessment),
         reasons=_reasons(assessment, occasion.language),
+        data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
         report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}",

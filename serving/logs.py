@@ -3,11 +3,12 @@
 import json
 import logging
 import sys
+import traceback
 from typing import TextIO
 
 
 class JsonLines(logging.Formatter):
-    """Format a record as one JSON object; a failure brings its traceback, whose messages are of our own making."""
+    """Format a record as one JSON object; a failure brings its kind and where it happened, no message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -22,8 +23,14 @@ class JsonLines(logging.Formatter):
             line["event"] = record.getMessage()
             line |= {name: getattr(record, name) for name in ("request_id", "code") if hasattr(record, name)}
         if record.exc_info:
-            line["failure"] = self.formatException(record.exc_info)
+            line["failure"] = _where(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
+
+
+def _where(failure: BaseException | None) -> dict[str, object]:
+    """Return an exception's type and its places in the code; a library's message may quote what a caller sent."""
+    frames = traceback.extract_tb(failure.__traceback__) if failure is not None else []
+    return {"kind": type(failure).__qualname__, "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]}
 
 
 def log_to(stream: TextIO | None = None) -> None:

@@ -3,6 +3,7 @@
 `build_report` gathers everything the page shows as numbers and pairs of words; the page only chooses the language and sets the type.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
 from features.evidence import Evidence, evidence_rows
-from features.ledger import Ledger
+from features.ledger import Ledger, Profile
 from serving.assess import Assessment
 from serving.explain import catalog_entry, known_before, missing_tables, model_part
 from serving.rounding import round_to_sum
@@ -55,6 +56,7 @@ class CreditReport:
     """Everything on the report page. ``points`` equals ``base_points`` plus the points of ``parts``, as shown."""
 
     supplier_id: str
+    profile: Profile
     as_of: date
     known_before: datetime
     points: int
@@ -69,6 +71,7 @@ class CreditReport:
     parts: tuple[ReportPart, ...]
     tables_used: tuple[str, ...]
     tables_missing: tuple[str, ...]
+    quality: Mapping[str, float | None]
     model: ModelPart
 
 
@@ -86,6 +89,7 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
     missing = missing_tables(bundle, ledger)
     return CreditReport(
         supplier_id=score.supplier_id,
+        profile=ledger.profile(score.supplier_id),
         as_of=score.as_of,
         known_before=known_before(ledger, score.as_of),
         points=points,
@@ -100,6 +104,7 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
         parts=tuple(sorted(parts, key=lambda part: -abs(part.points))),
         tables_used=tuple(sorted({str(entry["source_table"]) for entry in bundle.catalog} - set(missing))),
         tables_missing=tuple(missing),
+        quality=ledger.quality,
         model=model,
     )
 

@@ -69,6 +69,7 @@ class Subject(_Wire):
     """Who was scored."""
 
     supplier_id: str
+    kind: Annotated[str | None, Field(description="enterprise or sole_trader; null where the platform does not say.")]
 
 
 class TrainedOn(_Wire):
@@ -77,6 +78,7 @@ class TrainedOn(_Wire):
     first: Annotated[date, Field(alias="from")]
     last: Annotated[date, Field(alias="to")]
     rows: int
+    bads: Annotated[int, Field(description="How many of the rows were bad.")]
 
 
 class ModelPart(_Wire):
@@ -117,6 +119,19 @@ class Notice(_Wire):
     text: str
 
 
+Share = Annotated[float | None, Field(ge=0, le=1)]
+
+
+class DataQuality(_Wire):
+    """The five shares of the import the score rests on, 0 to 1, higher is better; null where nothing could be measured."""
+
+    accuracy: Share
+    completeness: Share
+    consistency: Share
+    timeliness: Share
+    validity: Share
+
+
 class ScoreBody(_Wire):
     """A score and why: base points plus contributions, added in their order, give the points."""
 
@@ -131,6 +146,7 @@ class ScoreBody(_Wire):
     base_points: float
     contributions: list[ContributionPart]
     reasons: Annotated[list[ReasonPart], Field(max_length=4)]
+    data_quality: Annotated[DataQuality | None, Field(description="Null where the ledger was built from tables that were not checked.")]
     missing_tables: Annotated[list[str], Field(description="Contract tables the model uses and the platform did not hand over.")]
     warnings: list[Notice]
     report_url: str

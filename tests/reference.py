@@ -144,7 +144,7 @@ def _invoice_facts(invoices: list[Row], fact: Callable[..., Fact], day: Callable
         yield fact("invoice_due", due, row["buyer_id"], _fen(row["amount"]))
         if paid is not None:
             late = max(paid - due, 0)
-            yield fact("invoice_closed", max(due, paid), row["buyer_id"], received)
+            yield fact("invoice_closed", max(due, paid), row["buyer_id"], min(received, _fen(row["amount"])))
             yield fact("invoice_paid", paid, row["buyer_id"], received, late, late > 0, received * late)
 
 

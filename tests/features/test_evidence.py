@@ -106,7 +106,7 @@ def test_a_count_shows_the_latest_event_first(ledger: Ledger) -> None:
 
 def test_late_deliveries_stand_behind_a_late_ratio(ledger: Ledger) -> None:
     evidence = evidence_rows(ledger, "fulfilment_late_ratio_180d", "S", AS_OF)
-    assert [(row.key, row.values) for row in evidence.rows] == [("1", (10, 1, 15, 1))]
+    assert [(row.key, row.values) for row in evidence.rows] == [("small/1", (10, 1, 15, 1))]
 
 
 def test_low_ratings_as_last_told_stand_behind_a_low_share(ledger: Ledger) -> None:

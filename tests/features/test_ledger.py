@@ -12,7 +12,7 @@ import pytest
 from credit.errors import LedgerUnreadable, NotEnoughHistory, UnknownSupplier
 from features.build import build_features
 from features.facts import KIND_INDEX
-from features.ledger import Ledger, build_ledger, open_ledger
+from features.ledger import Ledger, Profile, build_ledger, open_ledger
 from tests.drawn import AS_OF, draw
 
 TABLES = {
@@ -270,10 +270,26 @@ def test_a_ledger_is_opened_without_being_read(stored: Path) -> None:
 def test_the_rows_behind_the_facts_are_kept_as_parquet(stored: Path) -> None:
     with duckdb.connect() as con:
         keys = con.execute(f"SELECT DISTINCT key FROM '{stored / 'facts.parquet'}' ORDER BY key").fetchall()
-    assert keys == [("1",), ("S",), ("T",), ("U",), ("a",), ("b",), ("i",)]
+    assert keys == [("S",), ("T",), ("U",), ("a",), ("a/1",), ("b",), ("i",)]
 
 
 def test_a_feature_row_from_a_stored_ledger_is_bitwise_the_same(ledger: Ledger, stored: Path) -> None:
     days = [AS_OF - timedelta(days=back) for back in (0, 5, 30)]
     values = [build_features(one, days).values.tobytes() for one in (ledger, open_ledger(stored))]
     assert values[0] == values[1]
+
+
+ORDERS_OF_PROFILE = """
+order_id | supplier_id | buyer_id | ordered_at | amount
+a        | S           | B        | -3         | 10
+"""
+
+
+def test_who_a_supplier_is_and_the_quality_of_its_import_are_kept(tmp_path: Path) -> None:
+    tables = draw({"suppliers": "supplier_id | name | kind\nS | 新星精密 | enterprise", "orders": ORDERS_OF_PROFILE})
+    quality = {"accuracy": 1.0, "completeness": 0.5, "consistency": 1.0, "timeliness": None, "validity": 0.99}
+    build_ledger(tables, quality=quality).save(tmp_path / "ledger")
+    found = open_ledger(tmp_path / "ledger")
+    assert found.quality == quality
+    assert found.profile("S") == Profile("新星精密", "enterprise", None, None)
+    assert found.profile("nobody") == Profile(None, None, None, None)

@@ -48,7 +48,7 @@ def make_bundle(ledger: Ledger, folder: Path) -> None:
         reference_values=values,
         model={
             "name": "quick",
-            "trained_on": {"from": str(matrix.as_of.min()), "to": str(matrix.as_of.max()), "rows": len(values)},
+            "trained_on": {"from": str(matrix.as_of.min()), "to": str(matrix.as_of.max()), "rows": len(values), "bads": int(y.sum())},
             "measures": {"auc": 0.8},
         },
     )

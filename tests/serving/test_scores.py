@@ -40,7 +40,7 @@ def test_a_score_adds_up_as_sent(client: Client, ledger: Ledger) -> None:
             total += part["points"]
         assert abs(total - body["score"]["points"]) <= 1e-9
         assert len(body["reasons"]) <= 4
-        assert body["subject"] == {"supplier_id": str(supplier)}
+        assert body["subject"] == {"supplier_id": str(supplier), "kind": ledger.profile(str(supplier)).kind}
 
 
 def test_the_answer_is_what_assess_says(client: Client, bundle: ScoringBundle, ledger: Ledger, supplier: str) -> None:

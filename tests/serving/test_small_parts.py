@@ -1,5 +1,8 @@
 """Rounding that adds up, languages, settings, and evidence as text."""
 
+import io
+import json
+import logging
 from datetime import date
 from decimal import Decimal
 
@@ -15,8 +18,10 @@ from features.facts import KINDS
 from serving.database import open_database
 from serving.evidence_table import evidence_table
 from serving.languages import Language, choose_language, words
+from serving.logs import log_to
 from serving.report import shown_points
 from serving.rounding import round_to_sum
+from serving.schemas import ScoreRequest
 from serving.settings import ServiceSettings
 
 POINTS = st.floats(-500, 500, allow_nan=False)
@@ -138,3 +143,17 @@ def test_every_kind_of_evidence_has_its_headings() -> None:
         shown = evidence_table(Evidence("f", kind.name, kind.label_zh, kind.label_en, kind.values, (), 0), Language.ZH_CN)
         assert all(shown.headings)
         assert f"table.{kind.table}" in known
+
+
+def test_a_logged_failure_tells_where_and_never_quotes_what_was_sent() -> None:
+    stream = io.StringIO()
+    log_to(stream)
+    try:
+        ScoreRequest.model_validate({"supplier_id": "S1", "purpose": "secret-of-a-caller"})
+    except ValueError:
+        logging.getLogger("lianxin.service").exception("failure", extra={"request_id": "r1", "code": "internal"})
+    line = json.loads(stream.getvalue())
+    assert line["request_id"] == "r1"
+    assert line["failure"]["kind"] == "ValidationError"
+    assert any("test_small_parts.py" in place for place in line["failure"]["at"])
+    assert "secret-of-a-caller" not in stream.getvalue()
