@@ -26,15 +26,15 @@ lint: $(VENV)/.dev
 # Installs are by hash from the lock and are done again only when it changes. The development set holds the demo's.
 $(VENV)/.demo: requirements/demo.txt pyproject.toml
 	@test -e $(VENV)/.dev || { set -e; $(MAKE) --no-print-directory $(VENV)/.base; echo "installing (about a minute)"; \
-	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements/demo.txt; \
-	  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; }
+	  $(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements/demo.txt; \
+	  $(BIN)/python -m pip install --quiet --quiet --no-deps --no-build-isolation --editable .; }
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml
 	@$(MAKE) --no-print-directory $(VENV)/.base
 	@echo "installing (about a minute)"
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.base:
