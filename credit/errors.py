@@ -24,6 +24,10 @@ class TableUnreadable(LianxinError):
     """A table cannot be read at all, lacks a required column, or loses more rows than the stated share."""
 
 
+class CannotWrite(LianxinError):
+    """A result cannot be written where it was asked for."""
+
+
 class LedgerUnreadable(LianxinError):
     """A stored ledger is missing, of another version, or does not match its manifest."""
 

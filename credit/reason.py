@@ -67,8 +67,9 @@ def principal_reasons(
     Returns
     -------
     tuple of Reason
-        ``points`` is the reference's contribution less the supplier's, above 0. A value on the safer side of the
-        reference, in the direction the catalogue promises, is never given as a reason: it could not be acted upon.
+        ``points`` is the reference's contribution less the supplier's, above 0. A reason is given only by a factor whose
+        direction is promised and whose value is known and reads worse than the reference: what nobody could check or act
+        upon, a missing value or a factor without a direction, is no reason.
     """
     lengths = {len(factors), len(values), len(contributions), len(reference_values), len(reference_contributions)}
     if len(lengths) != 1:
@@ -76,7 +77,7 @@ def principal_reasons(
     lost = [
         (reference_contributions[i] - contributions[i], i)
         for i in range(len(factors))
-        if _not_safer(factors[i].direction, values[i], reference_values[i])
+        if _reads_worse(factors[i], values[i], reference_values[i])
     ]
     ordered = sorted((item for item in lost if item[0] > 0), key=lambda item: (-item[0], item[1]))
     chosen: dict[str, Reason] = {}
@@ -86,10 +87,11 @@ def principal_reasons(
     return tuple(chosen.values())
 
 
-def _not_safer(direction: int, value: float, reference: float) -> bool:
-    if direction == 0 or math.isnan(value) or math.isnan(reference):
-        return True
-    return (value - reference) * direction > 0
+def _reads_worse(factor: Factor, value: float, reference: float) -> bool:
+    """Whether a reader sees the value on the riskier side of the reference; two that read alike are not."""
+    if factor.direction == 0 or math.isnan(value) or math.isnan(reference):
+        return False
+    return (value - reference) * factor.direction > 0 and shown_en(value, factor.unit) != shown_en(reference, factor.unit)
 
 
 def _reason(factor: Factor, points: float, value: float, reference: float) -> Reason:
@@ -145,4 +147,4 @@ def shown_en(value: float, unit: str) -> str:
 def _percent_or_number(value: float, unit: str) -> str:
     if unit == "ratio":
         return f"{value * 100:,.1f}%"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+    return f"{value:,.1f}".removesuffix(".0")

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from credit.errors import OutOfRange, UnknownSupplier
+from credit.errors import CannotWrite, OutOfRange, UnknownSupplier
 from features.catalog import CATALOG
 from features.feature import Feature
 from features.formula import Aggregates
@@ -53,13 +53,25 @@ class FeatureMatrix:
 
 def write_parquet(columns: dict[str, Any], path: Path, *, select: str = "*") -> None:
     """Write named arrays as one Parquet file, complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise CannotWrite(f"{path} is a folder; name a file, such as {path / 'file.parquet'}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{path.parent} cannot be made ({error.strerror}); name a file in a folder that can be written") from error
     part = path.with_name(f".{path.name}.part")
     target = str(part).replace("'", "''")
-    with duckdb.connect() as con:
-        con.register("columns_to_write", columns)
-        con.execute(f"COPY (SELECT {select} FROM columns_to_write) TO '{target}' (FORMAT parquet)")
-    part.replace(path)
+    try:
+        with duckdb.connect() as con:
+            con.register("columns_to_write", columns)
+            con.execute(f"COPY (SELECT {select} FROM columns_to_write) TO '{target}' (FORMAT parquet)")
+        part.replace(path)
+    except (duckdb.IOException, OSError) as error:
+        raise CannotWrite(
+            f"{path} cannot be written ({str(error).splitlines()[0]}); name a file in a folder that can be written"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def month_starts(first: date, last: date) -> list[date]:

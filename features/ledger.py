@@ -255,16 +255,24 @@ def _fetch(con: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def open_ledger(path: Path) -> Ledger:
-    """Open a stored ledger; its arrays are mapped into memory, not read.
+def open_ledger(path: Path, *, verify: bool = True) -> Ledger:
+    """Open a stored ledger; its arrays are mapped into memory.
+
+    Parameters
+    ----------
+    path : Path
+    verify : bool
+        Read every file once and compare its SHA-256 with the manifest (about a second per GB).
 
     Raises
     ------
     LedgerUnreadable
-        If the folder is no ledger, of another format, or a file is missing or damaged in shape.
+        If the folder is no ledger, of another format, or a file is missing or is not what was saved.
     """
     path = path.resolve()
     manifest = _read_manifest(path)
+    if verify:
+        _check_digests(path, manifest["sha256"])
     try:
         arrays = {name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
         con = duckdb.connect()
@@ -294,11 +302,21 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise LedgerUnreadable(f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`")
     if manifest.get("format") != FORMAT:
         raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; build it again")
-    kinds = {"zone": str, "present": list, "digests": dict}
+    kinds = {"zone": str, "present": list, "digests": dict, "quality": dict, "sha256": dict}
     wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if wrong:
         raise LedgerUnreadable(f"{path} is damaged: its manifest lacks {', '.join(wrong)}; build it again")
     return manifest
+
+
+def _check_digests(path: Path, digests: Mapping[str, str]) -> None:
+    for name in sorted({*digests, *(f"{array}.npy" for array in _ARRAYS)}):
+        try:
+            found = _sha256(path / name)
+        except OSError as error:
+            raise LedgerUnreadable(f"{path} is damaged: {name} cannot be read; build it again") from error
+        if found != digests.get(name):
+            raise LedgerUnreadable(f"{path} is damaged: {name} is not what was saved; build it again")
 
 
 def _fit_together(arrays: Mapping[str, npt.NDArray[Any]]) -> bool:

@@ -19,6 +19,7 @@ TrustedKey = Annotated[
     str | None,
     typer.Option("--trusted-key", help="Public key in hexadecimal that must have signed the bundle [default: any]."),
 ]
+AllowUnsigned = Annotated[bool, typer.Option("--allow-unsigned", help="Take a bundle that nobody signed.")]
 
 HOME = Path("mlruns")
 

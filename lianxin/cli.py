@@ -1,6 +1,9 @@
 """The command `lianxin`: registers every command and turns refusals into messages. Commands import what they need when they run."""
 
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -34,6 +37,8 @@ app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
 app.command("serve")(service_commands.serve)
 keys_app.command("create")(service_commands.keys_create)
+keys_app.command("list")(service_commands.keys_list)
+keys_app.command("revoke")(service_commands.keys_revoke)
 app.command("demo")(demo_command.demo)
 
 
@@ -52,15 +57,36 @@ def _keys() -> None:
     """API keys of the service."""
 
 
+class Interrupted(BaseException):
+    """The user pressed Ctrl-C."""
+
+
 def main() -> None:
     """Run the command line: exit 0 done, 1 refused with a message, 2 wrong use, 130 interrupted."""
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise Interrupted
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except LianxinError as refusal:
-        print(f"lianxin: {refusal}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(refusal), 1)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as refusal:
-        print(f"lianxin: {refusal.strerror or refusal}: {refusal.filename or ''}".rstrip(": "), file=sys.stderr)
-        sys.exit(1)
+        _end(f"{refusal.strerror or refusal}: {refusal.filename or ''}".rstrip(": "), 1)
+    except (Interrupted, RuntimeError) as end:
+        # An engine at work turns Ctrl-C into an error of its own; whatever it raises then, the user interrupted.
+        if not interrupted and "interrupted" not in str(end).lower():
+            raise
+        _end("interrupted; what was finished before stands, nothing half-written is left in its place", 130)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    """Say why on standard error and end with the code."""
+    print(f"lianxin: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -134,6 +134,7 @@ def features(
 
     Example: `lianxin features work/tables --monthly 2025-01-01 2025-06-01 --out work/features.parquet`
     """
+    from credit.errors import NotEnoughHistory, OutOfRange
     from features.build import build_features, month_starts
     from lianxin.opening import open_or_build
 
@@ -147,8 +148,15 @@ def features(
             if not dates:
                 raise typer.BadParameter(f"no month begins between {' and '.join(monthly or ())}")
         ledger = open_or_build(folder, zone, tell)
+        late = [day for day in dates if day > ledger.latest_as_of]
+        if late:
+            raise OutOfRange(
+                f"the data are known up to {ledger.last_known_day}; {late[0]} lies later: ask for {ledger.latest_as_of} at the latest"
+            )
         tell("features", 0.7)
         matrix = build_features(ledger, dates)
+        if not len(matrix.values):
+            raise NotEnoughHistory(f"nothing was known of any supplier before {dates[-1]}; the first day of the data is {ledger.first_day}")
         matrix.save(out)
     rows, count = matrix.values.shape
     show({"file": str(out), "rows": rows, "features": count}, as_json=as_json, lines=[f"{out}: {rows} rows, {count} features"])

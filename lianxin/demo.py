@@ -1,6 +1,7 @@
 """The demo's straight line: simulate, check, build, train, release, serve; each step is kept and reused while what it rests on stands."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -63,13 +64,17 @@ class Demo:
     def _announce(self, running: "RunningService", supplier: str) -> None:
         """Say what to open, and give one line to paste."""
         key = running.create_key("demo")
+        home = self.home.resolve()
+        ui = (
+            f"{shlex.quote(str(Path(sys.executable).parent / 'mlflow'))} ui --backend-store-uri sqlite:///{home.name}/mlflow.db --port 5000"
+        )
         body = json.dumps({"supplier_id": supplier, "purpose": "credit_application"})
         print(
             f"""
   report page   {running.login_link(key, f"/report/{supplier}?lang=zh")}
                 (opens once, within an hour; afterwards log in with the key at {running.url}/login)
   API           {running.url}/docs
-  MLflow        {Path(sys.executable).parent}/mlflow ui --backend-store-uri sqlite:///{self.home}/mlflow.db --port 5000
+  MLflow        cd {shlex.quote(str(home.parent))} && {ui}
   score         curl -sS {running.url}/v1/scores -H 'X-API-Key: {key}' -H 'Idempotency-Key: {uuid4()}' \\
                   -H 'Content-Type: application/json' -d '{body}'
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lianxin.arguments import HOME, AsOf, Bundle, Home, Json, Tables, TrustedKey, Zone
+from lianxin.arguments import HOME, AllowUnsigned, AsOf, Bundle, Home, Json, Tables, TrustedKey, Zone
 from lianxin.console import progress, show
 
 
@@ -102,6 +102,7 @@ def score(
     out: Annotated[Path, typer.Option("--out", metavar="F.parquet", help="Parquet file to write.")],
     explain: Annotated[bool, typer.Option("--explain", help="Also the points of every feature.")] = False,
     trusted_key: TrustedKey = None,
+    allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,
     as_json: Json = False,
 ) -> None:
@@ -109,16 +110,20 @@ def score(
 
     Example: `lianxin score work/bundle work/ledger --as-of 2026-07-01 --out work/scores.parquet --explain`
     """
+    from credit.errors import NotEnoughHistory
     from features.build import write_parquet
-    from lianxin.opening import open_or_build
+    from lianxin.opening import load_signed, open_or_build
     from serving.assess import score_batch
-    from training.bundle import ScoringBundle
 
     with progress("score") as tell:
-        model = ScoringBundle.load(bundle, trusted_key=trusted_key)
+        model = load_signed(bundle, trusted_key=trusted_key, allow_unsigned=allow_unsigned)
         ledger = open_or_build(folder, zone, tell)
         tell("scoring", 0.8)
         batch = score_batch(model, ledger, as_of.date())
+        if not batch.grades:
+            raise NotEnoughHistory(
+                f"nothing was known of any supplier before {as_of.date()}; the first day of the data is {ledger.first_day}"
+            )
         columns: dict[str, Any] = {
             "supplier_id": batch.matrix.supplier_ids.astype(object),
             "points": batch.scores.points,
@@ -153,6 +158,7 @@ def explain(
     as_of: AsOf,
     language: Annotated[Language, typer.Option("--lang", help="Language of the reasons.")] = Language.ZH,
     trusted_key: TrustedKey = None,
+    allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,
     as_json: Json = False,
 ) -> None:
@@ -160,12 +166,11 @@ def explain(
 
     Example: `lianxin explain work/bundle work/ledger S000001 --as-of 2026-07-01 --lang en`
     """
-    from lianxin.opening import open_or_build
+    from lianxin.opening import load_signed, open_or_build
     from serving.assess import assess
-    from training.bundle import ScoringBundle
 
     with progress("explain") as tell:
-        model = ScoringBundle.load(bundle, trusted_key=trusted_key)
+        model = load_signed(bundle, trusted_key=trusted_key, allow_unsigned=allow_unsigned)
         ledger = open_or_build(folder, zone, tell)
         found = assess(model, ledger, supplier, as_of.date())
     reasons: list[dict[str, Any]] = [

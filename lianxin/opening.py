@@ -2,11 +2,20 @@
 
 from pathlib import Path
 
-from credit.errors import TableUnreadable
+from credit.errors import BundleTampered, TableUnreadable
 from features.ledger import Ledger, build_ledger, open_ledger
 from features.quality import QualityReport, measure_quality
 from features.read import RawTables, read_folder
 from lianxin.console import Progress
+from training.bundle import ScoringBundle
+
+
+def load_signed(bundle: Path, *, trusted_key: str | None, allow_unsigned: bool) -> ScoringBundle:
+    """Return a verified bundle; one that nobody signed is refused unless that was allowed."""
+    model = ScoringBundle.load(bundle, trusted_key=trusted_key)
+    if model.signed_by is None and not allow_unsigned:
+        raise BundleTampered(f"{bundle} is not signed; release it with `lianxin release`, or say --allow-unsigned")
+    return model
 
 
 def open_or_build(folder: Path, zone: str | None, tell: Progress) -> Ledger:

@@ -105,8 +105,16 @@ def place_for(folder: Path) -> Path:
 
     That is the folder itself, unless this process is root and the server's user cannot reach it (a clone in root's home): then it is a
     folder below ``/var/lib/lianxin`` named after a hash of the wished path, so that the same wish finds the same database again.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The wished folder, or something on the way to it, is a file.
     """
     folder = folder.resolve()
+    for place in (folder / "data", folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise ServiceUnavailable(f"The database lies in a folder, but {place} is a file. Name a folder with --data.")
     if os.geteuid() != 0 or server_account(folder / "data").may_traverse(folder):
         return folder
     return SYSTEM_FOLDER / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]

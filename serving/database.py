@@ -1,7 +1,7 @@
 """Which database does the service use? An external one where ``DATABASE_URL`` names it, else the embedded one; ready and up to date."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,10 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from credit.errors import ServiceUnavailable
-from serving.keys import create_api_key
+from serving.account import place_for
+from serving.keys import KeyRecord, create_api_key, list_api_keys, refuse_key_name, refuse_key_prefix, revoke_api_key
 from serving.postgres import EmbeddedPostgres, running_owner_url
+from serving.refusals import KeyRefused
 from serving.roles import APP_ROLE
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -43,22 +45,64 @@ def open_database(settings: ServiceSettings, tell: Tell) -> Iterator[Addresses]:
 
 
 def create_key(name: str, *, data: Path | None = None, tell: Tell = lambda text: None) -> str:
-    """Make an API key called ``name``, whether the service runs or not, and return it; it cannot be shown again."""
-    settings = ServiceSettings() if data is None else ServiceSettings(data=data)
-    running = None if settings.database_url else running_owner_url(settings.data)
-    if running is not None:
-        return _create(running, name)
-    with open_database(settings, tell) as addresses:
-        return _create(addresses.owner, name)
+    """Make an API key called ``name``, whether the service runs or not, and return it; it cannot be shown again.
 
-
-def _create(owner: URL, name: str) -> str:
-    """Make the key as the owner of the tables."""
-    store = Store.open(owner)
-    try:
+    Raises
+    ------
+    KeyRefused
+        The name is empty, too long or not visible; no database is started then.
+    """
+    refuse_key_name(name)
+    with _open_as_owner(_settings(data), tell) as store:
         return create_api_key(store, name)
-    finally:
-        store.close()
+
+
+def list_keys(*, data: Path | None = None, tell: Tell = lambda text: None) -> tuple[KeyRecord, ...]:
+    """Return what may be shown of all keys, whether the service runs or not; a database that is not there is refused, not made."""
+    settings = _settings(data)
+    _refuse_no_database(settings)
+    with _open_as_owner(settings, tell) as store:
+        return list_api_keys(store)
+
+
+def revoke_key(prefix: str, *, data: Path | None = None, tell: Tell = lambda text: None) -> None:
+    """Revoke the key of the prefix, whether the service runs or not; it is dead at once, and so are its sessions.
+
+    Raises
+    ------
+    KeyRefused
+        No live key has the prefix.
+    """
+    refuse_key_prefix(prefix)
+    settings = _settings(data)
+    _refuse_no_database(settings)
+    with _open_as_owner(settings, tell) as store:
+        if not revoke_api_key(store, prefix):
+            raise KeyRefused(f"Only a live key can be revoked, and none has the prefix {prefix}. `lianxin keys list` shows them all.")
+
+
+def _settings(data: Path | None) -> ServiceSettings:
+    """Return the settings, with the folder of the embedded database where it is named."""
+    return ServiceSettings() if data is None else ServiceSettings(data=data)
+
+
+@contextmanager
+def _open_as_owner(settings: ServiceSettings, tell: Tell) -> Iterator[Store]:
+    """Open the store as the owner of the tables: on the server that runs, or on one that is started for as long as it takes."""
+    with ExitStack() as stack:
+        owner = None if settings.database_url else running_owner_url(settings.data)
+        if owner is None:
+            owner = stack.enter_context(open_database(settings, tell)).owner
+        store = Store.open(owner)
+        stack.callback(store.close)
+        yield store
+
+
+def _refuse_no_database(settings: ServiceSettings) -> None:
+    """Refuse to make a database only to look into it."""
+    place = place_for(settings.data)
+    if settings.database_url is None and not (place / "data").exists():
+        raise ServiceUnavailable(f"Keys lie in the service's database, and there is none in {place}. Name its folder with --data.")
 
 
 def _external(settings: ServiceSettings) -> Addresses | None:

@@ -1,6 +1,7 @@
 """How are the rows behind a number shown? As a small table in the reader's language, amounts and dates in its form."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from features.evidence import Evidence, EvidenceRow
 from serving.languages import Language, Words, words
@@ -50,7 +51,7 @@ def _cell(value: int, unit: str, spoken: Words) -> str:
     """Format one value by its unit."""
     match unit:
         case "cny_fen":
-            return spoken.money(value / 100)
+            return spoken.money(Decimal(value) / 100)
         case "stars_hundredths":
             return spoken.number(value / 100)
         case "quantity_thousandths":

@@ -1,5 +1,6 @@
 """From an assessment to the body a caller receives, and to the same body again for the documentation's examples."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
-from serving.languages import Language, words
+from serving.languages import Language, Words, words
 from serving.schemas import (
     ContributionPart,
     CurrentModel,
@@ -19,6 +20,7 @@ from serving.schemas import (
     Notice,
     Purpose,
     ReasonPart,
+    Rights,
     ScoreBody,
     ScorePart,
     Subject,
@@ -27,6 +29,11 @@ from serving.schemas import (
 from training.bundle import ScoringBundle
 
 FEW_VALUES_SHARE = 0.5
+MOVED_POINTS = 5.0
+"""From here on, up or down, a reader is told what missing values did: an eighth of what doubles the odds."""
+ACTIVE_DAYS = 180
+"""Without an order for longer, a supplier is not active: the windows of half a year and less are empty."""
+LAST_ORDER = "orders_last_age_all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,13 @@ def data_quality(ledger: Ledger) -> DataQuality | None:
 
 def model_part(bundle: ScoringBundle) -> ModelPart:
     """Return which model this is."""
+    approved_by = bundle.release.get("approved_by")
     return ModelPart(
-        name=str(bundle.model["name"]), version=bundle.version, bundle_sha256=bundle.content_hash, trained_on=trained_on(bundle)
+        name=str(bundle.model["name"]),
+        version=bundle.version,
+        bundle_sha256=bundle.content_hash,
+        trained_on=trained_on(bundle),
+        approved_by=None if approved_by is None else str(approved_by),
     )
 
 
@@ -69,15 +81,44 @@ def trained_on(bundle: ScoringBundle) -> TrainedOn:
 
 def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, language: Language) -> list[Notice]:
     """Return what a reader of the score must know besides."""
-    codes = []
-    if missing_tables(bundle, ledger):
-        codes.append("tables_missing")
-    missing = sum(part.value is None for part in assessment.score.contributions)
-    if missing > FEW_VALUES_SHARE * len(assessment.score.contributions):
-        codes.append("few_values")
+    spoken, parts = words(language), assessment.score.contributions
+    notices = _absence_notices(bundle, ledger, assessment, spoken)
+    if sum(part.value is None for part in parts) > FEW_VALUES_SHARE * len(parts):
+        notices.append(Notice(code="few_values", text=spoken.text("warning.few_values")))
+    last_order = next((part for part in parts if part.feature == LAST_ORDER), None)
+    if last_order is not None and (last_order.value is None or last_order.value > ACTIVE_DAYS):
+        key = "warning.not_active.never" if last_order.value is None else "warning.not_active"
+        notices.append(Notice(code="not_active", text=spoken.text(key, days=last_order.value)))
     if assessment.score.as_of <= trained_on(bundle).last:
-        codes.append("as_of_within_training")
-    return [Notice(code=code, text=words(language).text(f"warning.{code}")) for code in codes]
+        notices.append(Notice(code="as_of_within_training", text=spoken.text("warning.as_of_within_training")))
+    return notices
+
+
+def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, spoken: Words) -> list[Notice]:
+    """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
+    notices = []
+    by_table, by_value = [], []
+    for place, (feature, part) in enumerate(zip(scored_features(bundle.names), assessment.score.contributions, strict=True)):
+        if not feature.tables <= ledger.present:
+            by_table.append(place)
+        elif part.value is None:
+            by_value.append(place)
+    absent = missing_tables(bundle, ledger)
+    if absent:
+        tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent])
+        moved = spoken.points(moved_points(bundle, assessment, by_table))
+        notices.append(Notice(code="tables_missing", text=spoken.text("warning.tables_missing", tables=tables, moved=moved)))
+    moved_by_value = moved_points(bundle, assessment, by_value)
+    if abs(moved_by_value) >= MOVED_POINTS:
+        text = spoken.text("warning.values_missing", count=len(by_value), moved=spoken.points(moved_by_value))
+        notices.append(Notice(code="values_missing", text=text))
+    return notices
+
+
+def moved_points(bundle: ScoringBundle, assessment: Assessment, places: Sequence[int]) -> float:
+    """Return the points that the features at these places of the bundle's order moved the score against the reference."""
+    parts, reference = assessment.score.contributions, bundle.reference.contributions
+    return math.fsum(parts[place].points - reference[place] for place in places)
 
 
 def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, occasion: Occasion) -> ScoreBody:
@@ -98,7 +139,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}",
+        rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
     )
 
 
@@ -143,11 +184,9 @@ def current_model(bundle: ScoringBundle, ledger: Ledger, language: Language) -> 
         GradeBand(name=grade.name, label=in_words((grade.label_zh, grade.label_en), language), pd_from=grade.pd_from, pd_to=grade.pd_to)
         for grade in bundle.grades.grades
     ]
-    approved_by = bundle.release.get("approved_by")
     return CurrentModel(
         **dict(model_part(bundle)),
         signed_by=bundle.signed_by,
-        approved_by=None if approved_by is None else str(approved_by),
         features=len(bundle.names),
         base_score=bundle.scale.base_score,
         base_odds=bundle.scale.base_odds,

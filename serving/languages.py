@@ -4,6 +4,7 @@ All words of pages and problems stand in ``locale/<language>/LC_MESSAGES/lianxin
 are read once, through Babel, with no compile step. Numbers, dates and amounts are formatted by Babel too.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -12,8 +13,9 @@ from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date
+from babel.lists import format_list
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 
@@ -115,9 +117,17 @@ class Words:
             pattern = f"+{pattern};-{pattern}"
         return str(format_decimal(value, format=pattern, locale=self.locale))
 
-    def money(self, value: float | Decimal, currency: str = "CNY") -> str:
-        """Format an amount of money."""
-        return str(format_currency(value, currency, locale=self.locale))
+    def points(self, value: float) -> str:
+        """Format points gained or lost, with their sign and one place."""
+        return self.number(round(value, 1) + 0.0, digits=1, signed=True)
+
+    def money(self, value: float | Decimal) -> str:
+        """Format an amount in yuan as the reasons write it, with its fen where it has some."""
+        return self._texts["money"].format(amount=self.number(value, digits=0 if value == int(value) else 2))
+
+    def listing(self, items: Sequence[str]) -> str:
+        """Join items as the language lists them."""
+        return str(format_list(items, locale=self.locale))
 
     def percent(self, value: float, *, digits: int = 1) -> str:
         """Format a share as a percentage."""

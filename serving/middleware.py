@@ -1,5 +1,7 @@
 """What does every answer carry, whatever it is? A request id, the headers that keep a browser safe, and one line in the log.
 
+HEAD is answered here for every page and operation that answers GET: the same, without the body.
+
 Also the last net: a failure nobody foresaw is logged once and answered as a problem.
 """
 
@@ -46,6 +48,9 @@ class Envelope:
         offered = request.headers.get("x-request-id", "")
         request_id = offered if _REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        is_head = scope["method"] == "HEAD"
+        scope["state"]["is_head"] = is_head
+        inner = {**scope, "method": "GET"} if is_head else scope
         began, status = time.perf_counter(), 0
 
         async def send_with_headers(message: Message) -> None:
@@ -57,10 +62,12 @@ class Envelope:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_headers)
+            await self.app(inner, receive, send_with_headers)
         except Exception:
             logging.getLogger("lianxin.service").exception("failure", extra={"request_id": request_id, "code": "internal"})
             if status:

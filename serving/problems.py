@@ -178,7 +178,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
-    return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

@@ -16,6 +16,10 @@ class NotAuthenticated(ServiceRefusal):
     """No key, or none that is known and live."""
 
 
+class KeyRefused(ServiceRefusal):
+    """A key's name or prefix is not of the form they have, or no live key has the prefix."""
+
+
 class CrossSiteRefused(ServiceRefusal):
     """A form was sent from another site."""
 

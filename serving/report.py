@@ -11,7 +11,7 @@ from decimal import Decimal
 from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
-from features.evidence import Evidence, evidence_rows
+from features.evidence import Evidence, evidence_tables
 from features.ledger import Ledger, Profile
 from serving.assess import Assessment
 from serving.explain import catalog_entry, known_before, missing_tables, model_part
@@ -37,7 +37,7 @@ class ReportReason:
     reason: Reason
     label: tuple[str, str]
     unit: str
-    evidence: Evidence
+    evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,6 @@ class CreditReport:
     bands: tuple[Band, ...]
     marker: float
     percentile: float
-    reference_rows: int
     reasons: tuple[ReportReason, ...]
     base_points: Decimal
     parts: tuple[ReportPart, ...]
@@ -98,7 +97,6 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
         bands=bands,
         marker=marker,
         percentile=bundle.reference.percentile(score.points),
-        reference_rows=model.trained_on.rows,
         reasons=tuple(_with_evidence(bundle, ledger, assessment, reason, evidence_limit) for reason in assessment.reasons),
         base_points=base,
         parts=tuple(sorted(parts, key=lambda part: -abs(part.points))),
@@ -127,7 +125,7 @@ def shown_points(score: Score, points: int) -> tuple[Decimal, tuple[Decimal, ...
 def _with_evidence(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, reason: Reason, limit: int) -> ReportReason:
     """Add to a reason the rows behind its number."""
     entry = catalog_entry(bundle, reason.feature)
-    evidence = evidence_rows(ledger, reason.feature, assessment.score.supplier_id, assessment.score.as_of, limit)
+    evidence = evidence_tables(ledger, reason.feature, assessment.score.supplier_id, assessment.score.as_of, limit)
     return ReportReason(reason, (str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), evidence)
 
 

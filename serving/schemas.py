@@ -82,12 +82,13 @@ class TrainedOn(_Wire):
 
 
 class ModelPart(_Wire):
-    """The model that scored."""
+    """The model that scored; ``approved_by`` is null where it was not released."""
 
     name: str
     version: str
     bundle_sha256: Annotated[str, Field(description="SHA-256 over the content of the released bundle.")]
     trained_on: TrainedOn
+    approved_by: Annotated[str | None, Field(description="Who approved the release; null where it was not released.")]
 
 
 class ContributionPart(_Wire):
@@ -100,7 +101,7 @@ class ContributionPart(_Wire):
 
 
 class ReasonPart(_Wire):
-    """One principal reason; ``points`` are those lost against the reference supplier."""
+    """One principal reason; ``points`` are those lost against the reference, the medians of a sample of what the model learned from."""
 
     code: str
     family: str
@@ -132,6 +133,12 @@ class DataQuality(_Wire):
     validity: Share
 
 
+class Rights(_Wire):
+    """Where the scored supplier can see what the score rests on."""
+
+    report_url: Annotated[str, Field(description="The credit report as a page, as of the same day.")]
+
+
 class ScoreBody(_Wire):
     """A score and why: base points plus contributions, added in their order, give the points."""
 
@@ -149,7 +156,7 @@ class ScoreBody(_Wire):
     data_quality: Annotated[DataQuality | None, Field(description="Null where the ledger was built from tables that were not checked.")]
     missing_tables: Annotated[list[str], Field(description="Contract tables the model uses and the platform did not hand over.")]
     warnings: list[Notice]
-    report_url: str
+    rights: Rights
 
 
 class GradeBand(_Wire):
@@ -165,7 +172,6 @@ class CurrentModel(ModelPart):
     """The model in service, its measures as recorded when it was trained, and its scale."""
 
     signed_by: Annotated[str | None, Field(description="Ed25519 public key of the signer, or null.")]
-    approved_by: str | None
     features: int
     base_score: float
     base_odds: float

@@ -1,4 +1,4 @@
-"""The door of the service: database, bundle, ledger, web server, brought up in order and taken down in reverse.
+"""The door of the service: bundle, ledger, database, web server, brought up in order and taken down in reverse.
 
 Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
 """
@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 import uvicorn
 
-from credit.errors import ServiceUnavailable
+from credit.errors import BundleTampered, ServiceUnavailable
 from features.ledger import Ledger, open_ledger
 from serving.app import create_app
 from serving.assess import assess
-from serving.database import Tell, create_key, open_database
+from serving.database import Tell, create_key, list_keys, open_database, revoke_key
 from serving.keys import authenticate, create_api_key
 from serving.logs import log_to
 from serving.sessions import Sessions
@@ -28,7 +28,7 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
-__all__ = ["RunningService", "create_key", "serve"]
+__all__ = ["RunningService", "create_key", "list_keys", "revoke_key", "serve"]
 
 GRACE_SECONDS = 10
 
@@ -64,6 +64,7 @@ def serve(
     port: int = 8000,
     data: Path | None = None,
     trusted_key: str | None = None,
+    allow_unsigned: bool = False,
     tell: Tell = lambda text: None,
     on_ready: Callable[[RunningService], object] | None = None,
     example_supplier: str | None = None,
@@ -80,6 +81,8 @@ def serve(
         Folder of the embedded PostgreSQL.
     trusted_key
         Public key in hexadecimal that must have signed the bundle; None takes any.
+    allow_unsigned
+        Serve a bundle that nobody signed, too; for work on one's own machine.
     tell
         Is told each step in a line.
     on_ready
@@ -91,19 +94,22 @@ def serve(
     ------
     ServiceUnavailable
         The port is taken, or the database cannot be started.
+    BundleTampered, BundleInvalid, LedgerUnreadable
+        Bundle or ledger cannot be served; no database is started then.
     """
     given: dict[str, Any] = {"host": host, "port": port, "example_supplier": example_supplier}
     settings = ServiceSettings(**given) if data is None else ServiceSettings(**given, data=data)
     with _ending_in_order(), _listen(settings.host, settings.port) as listener:
         log_to()
+        model = _open_bundle(bundle, trusted_key, allow_unsigned=allow_unsigned)
+        facts = open_ledger(ledger)
+        tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
+        # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
+        assess(model, facts, _known_supplier(facts), facts.latest_as_of)
         with open_database(settings, tell) as addresses:
-            model, facts = ScoringBundle.load(bundle, trusted_key=trusted_key), open_ledger(ledger)
-            tell(f"bundle {model.version} ({model.content_hash[:12]}), data up to {facts.latest_as_of}")
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
                 app = create_app(settings, model, facts, store)
-                # The first score of a process compiles and maps; better now than under a caller's eyes.
-                assess(model, facts, _known_supplier(facts), facts.latest_as_of)
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
@@ -112,6 +118,25 @@ def serve(
             finally:
                 store.close()
                 owner.close()
+
+
+def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool) -> ScoringBundle:
+    """Open the bundle; one that nobody signed only where that is allowed."""
+    bundle = ScoringBundle.load(folder, trusted_key=trusted_key)
+    if bundle.signed_by is None and not allow_unsigned:
+        raise BundleTampered(
+            f"A bundle is served only if it is signed, and {folder} has no signature. Make one with `lianxin release`, or, on a machine "
+            f"of your own, start with --allow-unsigned."
+        )
+    return bundle
+
+
+def _signature(bundle: ScoringBundle, trusted_key: str | None) -> str:
+    """Say who signed the bundle, and whether that signer was asked for."""
+    if bundle.signed_by is None:
+        return "unsigned, as --allow-unsigned permits"
+    asked = "the one --trusted-key asks for" if trusted_key is not None else "any signer is taken, for there is no --trusted-key"
+    return f"signed by {bundle.signed_by[:16]} ({asked})"
 
 
 class _Server(uvicorn.Server):

@@ -58,7 +58,7 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
     Parameters
     ----------
     tables
-        Raw tables with ``loans`` and ``repayments``; of each row the version known last counts.
+        Raw tables with ``loans`` and ``repayments``.
     as_ofs
         Dates to label.
     policy
@@ -66,6 +66,9 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
 
     Notes
     -----
+    Of each row the version counts that was known last before the label is mature, ``performance_days`` after the as-of date:
+    a correction recorded later was not known to a model of that day. A version without ``recorded_at`` is the oldest.
+
     An instalment is paid on the civil day of ``paid_at`` if ``amount_paid`` (or, where that is missing, the payment itself)
     covers ``amount_due``; a part payment leaves it open. Its days past due on a day are that day less its due day, while it
     is open and on the day it is paid. A loan is repaid in full when every instalment is paid and the schedule is whole: it
@@ -78,8 +81,8 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
         raise NotEnoughHistory("outcomes need at least one as-of date, found none")
     rows = tables.con.execute(
         _EXPOSURES.format(
-            loans=_latest("loans", "loan_id"),
-            repayments=_latest("repayments", "loan_id, due_at"),
+            loans=_versions("loans", "loan_id", tables.zone),
+            repayments=_versions("repayments", "loan_id, due_at", tables.zone),
             drawn=day_of("drawn_at", tables.zone),
             due=day_of("due_at", tables.zone),
             paid=day_of("paid_at", tables.zone),
@@ -115,20 +118,19 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
 def given_labels(tables: RawTables, policy: OutcomePolicy) -> Outcomes:
     """Return the labels a platform gave, the version known last of each.
 
-    A label was known on the day after it was recorded. One that says no time of recording, or one that lies not after its
-    as-of date, cannot have been known: it counts as mature only after ``policy.performance_days``.
+    The labels of one as-of date are mature together, the day after the newest of them was recorded: before, those known early
+    (mostly the bad ones) would stand without the rest. A label that says no time of recording, or one not after its as-of
+    date, cannot have been known: it counts as mature after ``policy.performance_days``. So that the newest dates, whose good
+    labels may not be there at all yet, are not taken for complete, a date waits at the end of the data for as many days as
+    the labels of any earlier date took to arrive, at most ``policy.performance_days``.
     """
-    day = day_of("recorded_at", tables.zone)
+    seen_until = last_day_seen(tables)
     rows = tables.con.execute(
-        f"SELECT supplier_id, as_of, outcome, {day} AS recorded FROM ({_latest('labels', 'supplier_id, as_of')}) "
-        "ORDER BY as_of, supplier_id"
+        _GIVEN.format(recorded=day_of("recorded_at", tables.zone)),
+        {"performance_days": policy.performance_days, "seen_until": seen_until},
     ).fetchall()
     labelled = [(supplier_id, as_of, Outcome(outcome)) for supplier_id, as_of, outcome, _ in rows]
-    mature_on = [
-        recorded + timedelta(days=1) if recorded is not None and recorded > as_of else as_of + timedelta(days=policy.performance_days)
-        for _, as_of, _, recorded in rows
-    ]
-    return _outcomes(labelled, mature_on, last_day_seen(tables), {})
+    return _outcomes(labelled, [mature_on for *_, mature_on in rows], seen_until, {})
 
 
 def day_of(column: str, zone: str) -> str:
@@ -161,8 +163,12 @@ def _extreme(tables: RawTables, which: str, columns: Mapping[str, Iterable[str]]
     return day
 
 
-def _latest(table: str, key: str) -> str:
-    return f"SELECT * FROM {table} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY recorded_at DESC NULLS LAST, source_row DESC) = 1"
+def _versions(table: str, key: str, zone: str) -> str:
+    """Return SQL for every version of a row, each known on the days from ``known_from`` until before ``known_until``."""
+    return f"""
+        SELECT *, lead(known_from, 1, DATE 'infinity') OVER (PARTITION BY {key} ORDER BY recorded_at NULLS FIRST, source_row) AS known_until
+        FROM (SELECT *, coalesce({day_of("recorded_at", zone)}, DATE '-infinity') AS known_from FROM {table})
+    """
 
 
 def _outcomes(
@@ -182,37 +188,56 @@ def _outcomes(
     )
 
 
+_GIVEN = """
+WITH version AS (
+    SELECT supplier_id, as_of, outcome, recorded_at, source_row,
+           (CASE WHEN {recorded} > as_of THEN {recorded} + 1 - as_of ELSE $performance_days END)::INTEGER AS days
+    FROM labels
+), label AS (
+    SELECT supplier_id, as_of, outcome, days, min(days) OVER (PARTITION BY supplier_id, as_of) AS days_at_first
+    FROM version
+    QUALIFY row_number() OVER (PARTITION BY supplier_id, as_of ORDER BY recorded_at DESC NULLS LAST, source_row DESC) = 1
+), taken AS (
+    SELECT as_of, max(days) AS days, least(max(max(days_at_first)) OVER (ORDER BY as_of), $performance_days::INTEGER) AS days_to_expect
+    FROM label
+    GROUP BY as_of
+)
+SELECT supplier_id, as_of, outcome,
+       as_of + CASE WHEN as_of + days_to_expect <= $seen_until::DATE + 1 THEN taken.days ELSE greatest(taken.days, days_to_expect) END
+FROM label JOIN taken USING (as_of)
+ORDER BY as_of, supplier_id
+"""
+
 _EXPOSURES = """
-WITH loan AS (
-    SELECT loan_id, supplier_id, {drawn} AS drawn, {due} AS due, principal FROM ({loans})
+WITH asked AS (
+    SELECT as_of, as_of + $performance_days::INTEGER AS mature_on FROM (VALUES {as_ofs}) a(as_of) WHERE as_of <= $seen_until::DATE
+), loan AS (
+    SELECT loan_id, supplier_id, {drawn} AS drawn, {due} AS due, principal, known_from, known_until FROM ({loans})
 ), instalment AS (
-    SELECT loan_id, {due} AS due, amount_due,
+    SELECT loan_id, {due} AS due, amount_due, known_from, known_until,
            CASE WHEN coalesce(amount_paid, amount_due) >= amount_due THEN {paid} END AS paid
     FROM ({repayments})
-), closing AS (
-    SELECT l.loan_id, l.supplier_id, l.drawn,
-           CASE WHEN bool_and(i.paid IS NOT NULL)
-                 AND (max(i.due) >= l.due OR sum(i.amount_due) >= l.principal) THEN max(i.paid) END AS closed
-    FROM loan l JOIN instalment i USING (loan_id)
-    GROUP BY l.loan_id, l.supplier_id, l.drawn, l.due, l.principal
-), counted AS (
-    SELECT a.as_of, c.loan_id, c.supplier_id, c.closed
-    FROM (VALUES {as_ofs}) a(as_of)
-    JOIN closing c ON c.drawn < a.as_of + $drawn_within_days::INTEGER AND (c.closed IS NULL OR c.closed >= a.as_of)
-    WHERE a.as_of <= $seen_until::DATE
-), past_due AS (
-    SELECT c.supplier_id, c.as_of, c.closed,
-           i.paid IS NULL OR i.paid >= c.as_of AS open_at_as_of,
-           least(coalesce(i.paid, $seen_until::DATE), c.as_of + $performance_days::INTEGER - 1, $seen_until::DATE)
-               - i.due AS dpd,
-           c.as_of - i.due AS dpd_at_as_of
-    FROM counted c JOIN instalment i USING (loan_id)
+), known AS (
+    SELECT a.as_of, l.supplier_id, l.loan_id, l.due AS loan_due, l.principal, i.due, i.amount_due, i.paid,
+           i.paid IS NULL OR i.paid >= a.as_of AS open_at_as_of,
+           least(coalesce(i.paid, $seen_until::DATE), a.mature_on - 1, $seen_until::DATE) - i.due AS dpd,
+           a.as_of - i.due AS dpd_at_as_of
+    FROM asked a
+    JOIN loan l ON l.drawn < a.as_of + $drawn_within_days::INTEGER
+        AND l.known_from < a.mature_on AND l.known_until >= a.mature_on
+    JOIN instalment i ON i.loan_id = l.loan_id AND i.known_from < a.mature_on AND i.known_until >= a.mature_on
+), exposure AS (
+    SELECT supplier_id, as_of,
+           CASE WHEN bool_and(paid IS NOT NULL)
+                 AND (max(due) >= loan_due OR sum(amount_due) >= principal) THEN max(paid) END AS closed,
+           max(CASE WHEN open_at_as_of THEN dpd ELSE 0 END) AS dpd,
+           bool_or(open_at_as_of AND dpd_at_as_of >= $default_dpd) AS already_default
+    FROM known
+    GROUP BY supplier_id, as_of, loan_id, loan_due, principal
 )
-SELECT supplier_id, as_of,
-       greatest(max(CASE WHEN open_at_as_of THEN dpd ELSE 0 END), 0)::INTEGER AS days_past_due,
-       bool_or(open_at_as_of AND dpd_at_as_of >= $default_dpd) AS already_default,
-       bool_and(closed IS NOT NULL) AS repaid_in_full
-FROM past_due
+SELECT supplier_id, as_of, greatest(max(dpd), 0)::INTEGER AS days_past_due, bool_or(already_default), bool_and(closed IS NOT NULL)
+FROM exposure
+WHERE closed IS NULL OR closed >= as_of
 GROUP BY supplier_id, as_of
 ORDER BY as_of, supplier_id
 """

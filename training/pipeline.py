@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from credit.errors import NotEnoughHistory
 from credit.period import first_of_month
 from features.build import build_features, month_starts
 from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
@@ -17,6 +18,7 @@ from features.read import RawTables, read_tables
 from training.bundle import Scores, ScoringBundle
 from training.calibrate import fit_calibration
 from training.dataset import ModelFrame, assemble
+from training.extra import TO_TRAIN, require_packages
 from training.fit import Fit, Progress, fit_booster
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
@@ -27,6 +29,7 @@ from training.split import Split, split_out_of_time
 from training.track import MODEL, record_run
 
 OutcomeSource = Literal["loans", "labels"]
+_NEEDED: Mapping[OutcomeSource, tuple[str, ...]] = {"loans": ("loans", "repayments"), "labels": ("labels",)}
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,22 @@ def train(
     ledger, tables
         The folder's, where they were read and built before.
 
+    Raises
+    ------
+    TrainingFailed
+        A package of the extra ``train`` is missing, or no tree can be grown.
+    NotEnoughHistory
+        The tables that say the outcome are missing or empty, or hold too little.
+
     Notes
     -----
     The model that is recorded is the one that was judged: it is not fitted again on the test period.
     """
+    require_packages(TO_TRAIN)
     say: Progress = progress or (lambda _step, _share: None)
     say("read the tables", 0.0)
     tables = tables or read_tables(folder)[0]
+    _require_rows(tables, outcome)
     ledger = ledger or build_ledger(tables)
     settings = settings or TrainSettings.in_force(last_day_seen(tables))
     outcomes = _outcomes(tables, outcome, settings)
@@ -121,7 +133,7 @@ def train(
 
 
 def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> list[date]:
-    """Return the first days of months that have enough history before them and a whole performance window after.
+    """Return the first days of months that have enough history before them and a whole performance window after; maybe none.
 
     Examples
     --------
@@ -132,14 +144,35 @@ def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> 
     """
     whole_months_from = first_day if first_day.day == 1 else first_of_month(first_day, 1)
     first = first_of_month(whole_months_from, settings.split.min_history_months)
-    return month_starts(first, last_day + timedelta(days=1 - settings.outcome.performance_days))
+    last = last_day + timedelta(days=1 - settings.outcome.performance_days)
+    return month_starts(first, last) if first <= last else []
+
+
+def _require_rows(tables: RawTables, source: OutcomeSource) -> None:
+    """Refuse before any work is done where the tables that say the outcome are missing or empty."""
+    for name in _NEEDED[source]:
+        if tables.count(name) == 0:
+            is_file = name in tables.present
+            raise NotEnoughHistory(
+                f"outcomes from {source} need the table `{name}`, and in {tables.source} it is {'empty' if is_file else 'missing'}: "
+                + (f"fill {name}" if is_file else f"put {name}.csv, .csv.gz or .parquet there")
+                + (", or give the table `labels` and choose it as the outcome" if source == "loans" else ", or train on loans")
+            )
 
 
 def _outcomes(tables: RawTables, source: OutcomeSource, settings: TrainSettings) -> Outcomes:
     if source == "labels":
         return given_labels(tables, settings.outcome)
-    as_ofs = outcome_as_ofs(first_day_seen(tables), last_day_seen(tables), settings)
-    return label_outcomes(tables, as_ofs, settings.outcome)
+    first_day, last_day = first_day_seen(tables), last_day_seen(tables)
+    as_ofs = outcome_as_ofs(first_day, last_day, settings)
+    outcomes = label_outcomes(tables, as_ofs, settings.outcome) if as_ofs else None
+    if outcomes is None or not len(outcomes.as_of):
+        raise NotEnoughHistory(
+            f"outcomes from loans need {settings.split.min_history_months} months before an as-of date and "
+            f"{settings.outcome.performance_days} days after it; the data reach from {first_day} to {last_day}, and no loan "
+            f"has an outcome at any of {len(as_ofs)} as-of dates: bring a longer history or more loans"
+        )
+    return outcomes
 
 
 def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Fit:

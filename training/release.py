@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from credit.errors import BundleInvalid, BundleTampered, GateFailed
 from training.bundle import ScoringBundle
+from training.extra import TO_REGISTER, require_packages
 from training.seal import public_key_hex
 from training.track import CHALLENGER, CHAMPION, RecordedVersion, move_champion, version_at
 
@@ -44,10 +45,11 @@ def promote(home: Path, *, approver: str, at: datetime) -> Promotion:
     GateFailed
         No approver is named, or the model's outcomes in the test period do not rise with its PDs.
     TrainingFailed
-        There is no challenger.
+        There is no challenger, or MLflow is not installed.
     BundleTampered
         The recorded bundle is not the one that was trained.
     """
+    require_packages(TO_REGISTER)
     if not approver.strip():
         raise GateFailed("a promotion must name its approver, found an empty name: say who answers for it")
     challenger = version_at(home, CHALLENGER)
@@ -74,6 +76,7 @@ def release(home: Path, out: Path, *, at: datetime, key: Path | None = None) -> 
     key
         Ed25519 private key (PEM, PKCS #8); by default ``keys/release.pem`` under the home, made on first use.
     """
+    require_packages(TO_REGISTER)
     champion = version_at(home, CHAMPION)
     bundle = _recorded_bundle(champion)
     signer = _signing_key(home / "keys" / "release.pem" if key is None else key, may_create=key is None)

@@ -16,13 +16,14 @@ from credit.reason import shown_en, shown_zh
 from serving.assess import assess
 from serving.body import read_bytes
 from serving.evidence_table import EvidenceTable, evidence_table
+from serving.explain import warnings_of
 from serving.keys import authenticate, is_live
 from serving.languages import Language
 from serving.pages import page
 from serving.problems import language_of
 from serving.refusals import CrossSiteRefused, NotAuthenticated
 from serving.report import CreditReport, build_report
-from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate
+from serving.schemas import SUPPLIER_ID_PATTERN, Notice, PlainDate
 from serving.service import InService, Service
 from serving.sessions import COOKIE, local_path
 
@@ -86,13 +87,15 @@ def _report_page(request: Request, service: Service, supplier_id: str, lang: str
     language = language_of(request, lang)
     assessment = assess(service.bundle, service.ledger, supplier_id, as_of or service.ledger.latest_as_of)
     report = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
-    tables = [evidence_table(reason.evidence, language) for reason in report.reasons]
+    tables = [[evidence_table(evidence, language) for evidence in reason.evidence] for reason in report.reasons]
     here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode({"as_of": as_of.isoformat()}) + "&" if as_of else "")
-    return report_page(report, tables, language, here)
+    return report_page(report, tables, warnings_of(service.bundle, service.ledger, assessment, language), language, here)
 
 
-def report_page(report: CreditReport, tables: Sequence[EvidenceTable], language: Language, here: str) -> Response:
-    """Set the report in type; ``tables`` are the rows behind its reasons, ``here`` its own address up to the language."""
+def report_page(
+    report: CreditReport, tables: Sequence[Sequence[EvidenceTable]], warnings: Sequence[Notice], language: Language, here: str
+) -> Response:
+    """Set the report in type; ``tables`` are the rows behind each of its reasons, ``here`` its own address up to the language."""
     top, others = report.parts[:BARS], report.parts[BARS:]
     rest = {"count": len(others), "points": sum((part.points for part in others), Decimal(0))}
     form = shown_zh if language is Language.ZH_CN else shown_en
@@ -100,12 +103,16 @@ def report_page(report: CreditReport, tables: Sequence[EvidenceTable], language:
     def shown(value: float | None, unit: str) -> str:
         return form(math.nan if value is None else value, unit)
 
-    return page("report.html.j2", language, here=here, report=report, tables=tables, top_parts=top, rest=rest, shown=shown)
+    return page(
+        "report.html.j2", language, here=here, report=report, tables=tables, warnings=warnings, top_parts=top, rest=rest, shown=shown
+    )
 
 
 @router.get("/login")
 def show_login(request: Request, service: InService, token: str | None = None, next: str | None = None, lang: Lang = None) -> Response:
-    """Show the login form, or take a one-time link."""
+    """Show the login form, or take a one-time link; HEAD, as programs send that look at links first, does not use the link up."""
+    if request.state.is_head:
+        token = None
     if token is not None:
         key_id = service.sessions.redeem_link(token)
         if key_id is not None:

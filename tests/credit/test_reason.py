@@ -35,21 +35,32 @@ def test_a_family_speaks_once_by_its_worst_factor() -> None:
 
 
 def test_a_value_on_the_safer_side_is_never_a_reason() -> None:
-    factors = [factor("late", "lateness", 1), factor("count", "volume", -1), factor("mixed", "growth", 0)]
-    assert reasons(factors, [-2.0, -2.0, -2.0], [1.0, 9.0, 1.0]) == [("mixed", 3.0)]
+    factors = [factor("late", "lateness", 1), factor("count", "volume", -1)]
+    assert reasons(factors, [-2.0, -2.0], [1.0, 9.0]) == []
 
 
-def test_a_missing_value_is_said_in_words() -> None:
+def test_a_factor_without_a_direction_is_never_a_reason() -> None:
+    assert reasons([factor("mixed", "growth", 0)], [-2.0], [9.0]) == []
+
+
+def test_a_missing_value_is_never_a_reason() -> None:
+    assert reasons([factor("late", "lateness")], [-9.0], [math.nan]) == []
+
+
+def test_values_that_read_alike_are_no_reason() -> None:
+    assert reasons([factor("late", "lateness")], [-9.0], [2.04]) == []
+
+
+def test_a_reason_says_value_and_reference_in_both_languages() -> None:
     (reason,) = principal_reasons(
         [factor("late", "lateness")],
-        values=[math.nan],
+        values=[4.0],
         contributions=[-1.0],
         reference_values=[3.0],
         reference_contributions=[0.0],
     )
-    assert (reason.text_zh, reason.text_en) == ("无记录对3天", "no record against 3 days")
-    assert reason.value is None
-    assert reason.reference == 3.0
+    assert (reason.text_zh, reason.text_en) == ("4天对3天", "4 days against 3 days")
+    assert (reason.value, reason.reference, reason.points) == (4.0, 3.0, 1.0)
 
 
 def test_a_supplier_who_loses_nothing_has_no_reasons() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from credit.errors import OutOfRange, UnknownSupplier
 from features.catalog import CATALOG
-from features.evidence import Evidence, EvidenceRow, evidence_rows
+from features.evidence import Evidence, EvidenceRow, evidence_rows, evidence_tables
 from features.ledger import Ledger, build_ledger
 from tests.drawn import AS_OF, draw
 
@@ -93,9 +93,13 @@ def test_invoices_not_paid_in_full_stand_behind_outstanding_receivables(ledger: 
     assert [(row.key, row.values) for row in evidence.rows] == [("open", (80000, 30)), ("part", (15000, 30)), ("not_due", (10000, 30))]
 
 
-def test_a_window_shows_the_events_inside_it_with_the_largest_first(ledger: Ledger) -> None:
+def test_a_window_shows_the_events_inside_it_with_the_largest_first_where_more_is_worse(ledger: Ledger) -> None:
+    assert keys(evidence_rows(ledger, "orders_buyer_hhi_90d", "S", AS_OF)) == ["big", "gone", "corr", "small"]
+
+
+def test_where_more_is_safer_the_newest_stand_first(ledger: Ledger) -> None:
     evidence = evidence_rows(ledger, "orders_amount_sum_90d", "S", AS_OF)
-    assert keys(evidence) == ["big", "gone", "corr", "small"]
+    assert keys(evidence) == ["small", "big", "corr", "gone"]
     assert evidence.rows[2] == EvidenceRow("corr", back(60), back(30), "Zhao", (55000, 15, 1))
     assert keys(evidence_rows(ledger, "orders_amount_sum_30d", "S", AS_OF)) == ["small"]
 
@@ -135,7 +139,7 @@ def test_a_last_day_shows_the_latest_event_of_all_time(ledger: Ledger) -> None:
 
 def test_a_limit_cuts_the_rows_and_not_the_total(ledger: Ledger) -> None:
     evidence = evidence_rows(ledger, "orders_amount_sum_90d", "S", AS_OF, limit=2)
-    assert (keys(evidence), evidence.total) == (["big", "gone"], 4)
+    assert (keys(evidence), evidence.total) == (["small", "big"], 4)
 
 
 def test_nothing_known_gives_no_rows_and_a_total_of_zero(ledger: Ledger) -> None:
@@ -171,3 +175,10 @@ def test_a_supplier_id_is_a_value_and_not_part_of_the_query() -> None:
     tables = {**TABLES, "suppliers": TABLES["suppliers"] + f"\n{quoted} | -5"}
     evidence = evidence_rows(build_ledger(draw(tables)), "orders_count_90d", quoted, AS_OF)
     assert evidence.total == 0
+
+
+def test_a_margin_rests_on_orders_and_purchases_and_a_lateness_on_deliveries_alone(ledger: Ledger) -> None:
+    kinds = [evidence.kind for evidence in evidence_tables(ledger, "purchases_margin_365d", "S", AS_OF)]
+    assert kinds[0] == "order_placed"
+    assert set(kinds) <= {"order_placed", "order_cancelled", "purchased", "purchase_cancelled"}
+    assert [evidence.kind for evidence in evidence_tables(ledger, "fulfilment_late_ratio_180d", "S", AS_OF)] == ["delivered"]

@@ -233,7 +233,7 @@ def test_arrays_that_do_not_fit_together_are_refused(stored: Path, name: str, ch
             array = array[..., None]
     np.save(file, array)
     with pytest.raises(LedgerUnreadable, match="do not fit together; build it again"):
-        open_ledger(stored)
+        open_ledger(stored, verify=False)
 
 
 @pytest.mark.parametrize(
@@ -293,3 +293,12 @@ def test_who_a_supplier_is_and_the_quality_of_its_import_are_kept(tmp_path: Path
     assert found.quality == quality
     assert found.profile("S") == Profile("新星精密", "enterprise", None, None)
     assert found.profile("nobody") == Profile(None, None, None, None)
+
+
+def test_a_single_changed_byte_is_noticed(stored: Path) -> None:
+    file = stored / "values.npy"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(bytes(content))
+    with pytest.raises(LedgerUnreadable, match=r"values\.npy is not what was saved"):
+        open_ledger(stored)

@@ -106,6 +106,43 @@ def test_a_users_mistake_is_told_without_a_traceback(arguments: list[str], code:
     assert said in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "stage"), [(["simulate", "--suppliers", "3000", "--months", "60", "tables"], "truth"), (["check", "big"], "reading")]
+)
+def test_ctrl_c_is_told_in_a_line_and_leaves_nothing_half_written(arguments: list[str], stage: str, tmp_path: Path) -> None:
+    (tmp_path / "big").mkdir()
+    rows = "\n".join(f"o{i},S,B,2025-01-01T00:00:00,{i}.00" for i in range(1, 400_000))
+    (tmp_path / "big" / "orders.csv").write_text("order_id,supplier_id,buyer_id,ordered_at,amount\n" + rows, encoding="utf-8")
+    with subprocess.Popen([str(LIANXIN), *arguments], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if stage in line:
+                break
+        time.sleep(0.4)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert {path.name for path in tmp_path.iterdir()} == {"big"}
+
+
+@pytest.mark.slow
+def test_results_that_cannot_be_written_and_dates_without_data_are_refused(folder: Path) -> None:
+    if not (folder / "work" / "ledger").exists():
+        pytest.skip("the examples above did not run in this session")
+    for arguments, said in (
+        (["--as-of", "2026-01-01", "--out", "/proc/f.parquet"], "cannot be"),
+        (["--as-of", "2026-01-01", "--out", "."], "is a folder"),
+        (["--as-of", "2036-01-01", "--out", "f.parquet"], "known up to"),
+        (["--as-of", "1990-01-01", "--out", "f.parquet"], "nothing was known"),
+    ):
+        done = _run(["features", "work/ledger", *arguments], folder)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert said in done.stderr, done.stderr
+
+
 def test_json_is_one_object_on_standard_output(tmp_path: Path) -> None:
     done = _run(["simulate", "--suppliers", "60", "--months", "24", "--seed", "1", "tables", "--json"], tmp_path)
     assert set(json.loads(done.stdout)) == {"folder", "suppliers", "months", "seed", "digest"}

@@ -166,13 +166,28 @@ def test_what_the_page_shows_adds_up(entered: Client, ledger: Ledger) -> None:
         assert sum(map(Decimal, bars)) + Decimal(base) == total[0]
 
 
+def test_the_page_says_truly_with_what_it_compares(entered: Client, bundle: ScoringBundle, ledger: Ledger) -> None:
+    rows = f"{bundle.model['trained_on']['rows']:,}"
+    for supplier in ledger.supplier_ids[:12]:
+        english, chinese = (entered.get(f"/report/{supplier}?lang={lang}").text for lang in ("en", "zh"))
+        for text in (english, chinese):
+            compared = text[text.index('id="h-peers"') : text.index('id="h-reasons"')]
+            assert rows not in compared
+        assert "The sample is drawn from the supplier-months the model learned from" in english
+        assert "模型学习时所用的供应商月度记录" in chinese
+        words_shown = re.sub(r"<[^>]*>", "", english)
+        assert not re.search(r"\bpeers\b|reference suppliers?|reference are", words_shown)
+        assert "CN¥" not in english
+        assert "¥" not in chinese
+
+
 def test_the_report_shows_the_very_score(bundle: ScoringBundle, ledger: Ledger, supplier: str) -> None:
     found = assess(bundle, ledger, supplier, ledger.latest_as_of)
     report = build_report(bundle, ledger, found, evidence_limit=3)
     assert report.points == round(found.score.points)
     assert report.base_points + sum(part.points for part in report.parts) == report.points
     assert [part.reason for part in report.reasons] == list(found.reasons)
-    assert all(len(part.evidence.rows) <= 3 for part in report.reasons)
+    assert all(len(evidence.rows) <= 3 for part in report.reasons for evidence in part.evidence)
     assert [band.is_own for band in report.bands].count(True) == 1
     assert 0 <= report.marker <= 1
     place = [band.is_own for band in report.bands].index(True)

@@ -69,6 +69,21 @@ def connect(server: EmbeddedPostgres, *, as_owner: bool = False) -> psycopg.Conn
     return psycopg.connect(host=str(server.socket_folder), dbname="lianxin", user=url.username, password=str(url.password), autocommit=True)
 
 
+def test_a_file_is_no_folder_for_a_database(folder: Path) -> None:
+    file = folder / "file"
+    file.write_text("mine", "utf-8")
+    link = folder / "link"
+    link.symlink_to(file)
+    (folder / "pg").mkdir()
+    (folder / "pg" / "data").write_text("mine", "utf-8")
+    for wished in (file, link, file / "below" / "it", folder / "pg", Path("/dev/null")):
+        with pytest.raises(ServiceUnavailable, match=r"is a file\. Name a folder with --data"):
+            place_for(wished)
+        with pytest.raises(ServiceUnavailable, match=r"is a file\. Name a folder with --data"):
+            EmbeddedPostgres(wished)
+    assert file.read_text("utf-8") == "mine"
+
+
 def test_it_starts_answers_and_leaves_no_process(folder: Path) -> None:
     began = time.monotonic()
     with EmbeddedPostgres(folder / "pg") as server:

@@ -6,6 +6,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,9 @@ from sqlalchemy import text
 
 from features.ledger import Ledger
 from serving.assess import assess, score_batch
+from serving.explain import current_model, model_part
 from serving.keys import create_api_key, revoke_api_key
+from serving.languages import Language
 from serving.problems import PROBLEM_TYPE
 from serving.refusals import RequestInFlight
 from serving.store import ScoreRecord, Store
@@ -50,7 +53,15 @@ def test_the_answer_is_what_assess_says(client: Client, bundle: ScoringBundle, l
     assert body["as_of"] == ledger.latest_as_of.isoformat()
     assert body["known_at"] == f"{ledger.latest_as_of.isoformat()}T00:00:00+08:00"
     assert body["model"]["bundle_sha256"] == bundle.content_hash
+    assert body["model"]["approved_by"] == "tests"
+    assert body["rights"] == {"report_url": f"/report/{supplier}?as_of={ledger.latest_as_of.isoformat()}"}
+    assert "report_url" not in body
     assert [reason["text"] for reason in body["reasons"]] == [reason.text_en for reason in found.reasons]
+
+
+def test_what_nobody_approved_says_so(bundle: ScoringBundle, ledger: Ledger) -> None:
+    assert model_part(replace(bundle, release={})).approved_by is None
+    assert current_model(replace(bundle, release={}), ledger, Language.EN).approved_by is None
 
 
 def test_one_by_one_is_the_batch(bundle: ScoringBundle, ledger: Ledger) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.database import create_key
+from credit.errors import BundleTampered, LedgerUnreadable, ServiceUnavailable
+from serving.database import create_key, list_keys, revoke_key
 from serving.postmaster import running_postmaster
-from serving.server import _listen
+from serving.server import _listen, serve
 from tests.serving.conftest import reachable_folder
+from training.bundle import ScoringBundle
 
 SERVE = """
 import sys
@@ -104,6 +106,43 @@ def test_a_taken_port_is_refused_before_anything_starts(parts: Path, folder: Pat
     assert not (folder / "pg").exists()
 
 
+def test_an_unsigned_bundle_is_refused_before_a_database_is_made(parts: Path, folder: Path, bundle: ScoringBundle) -> None:
+    bundle.save(folder / "unsigned")
+    with pytest.raises(BundleTampered, match=r"has no signature.*--allow-unsigned"):
+        serve(bundle=folder / "unsigned", ledger=parts / "ledger", port=0, data=folder / "pg")
+    with pytest.raises(BundleTampered, match="must be signed by"):
+        serve(bundle=folder / "unsigned", ledger=parts / "ledger", port=0, data=folder / "pg", trusted_key="0" * 64, allow_unsigned=True)
+    assert not (folder / "pg").exists()
+
+
+def test_a_ledger_that_cannot_be_opened_is_refused_before_a_database_is_made(parts: Path, folder: Path) -> None:
+    with pytest.raises(LedgerUnreadable):
+        serve(bundle=parts / "bundle", ledger=folder / "none", port=0, data=folder / "pg")
+    assert not (folder / "pg").exists()
+
+
+def test_the_start_says_who_signed_and_whether_that_was_asked_for(parts: Path, folder: Path, bundle: ScoringBundle) -> None:
+    bundle.save(folder / "unsigned")
+    (folder / "file").write_text("", "utf-8")  # not a folder for a database, so that the start ends where the database begins
+    told: list[str] = []
+    signed = str(bundle.signed_by)
+    for place, asked in ((parts / "bundle", signed), (parts / "bundle", None), (folder / "unsigned", None)):
+        with pytest.raises(ServiceUnavailable, match="is a file"):
+            serve(
+                bundle=place,
+                ledger=parts / "ledger",
+                port=0,
+                data=folder / "file",
+                trusted_key=asked,
+                allow_unsigned=True,
+                tell=told.append,
+            )
+    assert f"signed by {signed[:16]} (the one --trusted-key asks for)" in told[0]
+    assert f"signed by {signed[:16]} (any signer is taken, for there is no --trusted-key)" in told[1]
+    assert "unsigned, as --allow-unsigned permits" in told[2]
+    assert signed not in "".join(told)
+
+
 def test_the_printed_link_opens_the_page(shared: Served) -> None:
     with httpx.Client(follow_redirects=True) as browser:
         answer = browser.get(shared.first[3])
@@ -116,6 +155,9 @@ def test_a_key_can_be_made_while_it_runs_and_while_it_does_not(served: Served, f
     key = create_key("while it runs", data=folder / "pg")
     headers = {"X-API-Key": key}
     assert httpx.get(f"{served.first[1]}/v1/models/current", headers=headers).status_code == 200
+    assert [record.name for record in list_keys(data=folder / "pg")] == ["demo", "while it runs"]
+    revoke_key(key.split("_")[1], data=folder / "pg")
+    assert httpx.get(f"{served.first[1]}/v1/models/current", headers=headers).status_code == 401
     served.end(signal.SIGTERM)
     assert create_key("while it rests", data=folder / "pg").startswith("lx_")
     assert running_postmaster(folder / "pg" / "data") is None

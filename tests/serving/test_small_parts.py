@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from credit.errors import ServiceUnavailable
+from credit.reason import shown_en, shown_zh
 from credit.score import Contribution, Score
 from features.evidence import Evidence, EvidenceRow
 from features.facts import KINDS
@@ -83,8 +84,10 @@ def test_the_best_liked_language_is_chosen(header: str | None, language: str) ->
 
 def test_numbers_and_dates_are_in_the_form_of_the_language() -> None:
     english, chinese = words(Language.EN), words(Language.ZH_CN)
-    assert english.money(1234567.5) == "CN¥1,234,567.50"
-    assert chinese.money(1234567.5) == "¥1,234,567.50"
+    assert english.money(Decimal("1234567.5")) == "CNY 1,234,567.50"
+    assert chinese.money(Decimal("1234567.5")) == "1,234,567.50元"
+    assert english.money(Decimal(31392)) == shown_en(31392.0, "cny") == "CNY 31,392"
+    assert chinese.money(Decimal(31392)) == shown_zh(31392.0, "cny") == "31,392元"
     assert english.long_date(date(2026, 7, 1)) == "July 1, 2026"
     assert chinese.long_date(date(2026, 7, 1)) == "2026年7月1日"
     assert english.number(Decimal("-3.25"), digits=1, signed=True) == "-3.2"

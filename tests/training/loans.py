@@ -1,19 +1,15 @@
-"""Loans drawn by hand or by hypothesis, as raw tables, and the slow, plain reading of the contract's Outcome text."""
+"""Loans drawn by hand or by hypothesis, and the slow, plain reading of the contract's Outcome text.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
+No database here: hypothesis has typing keep the class `Loan`, and with it all this module holds, past the end of the
+interpreter, and DuckDB's module kept that long prints a notice of leaks (`tests.training.tables` makes the tables).
+"""
 
-import duckdb
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 from credit.outcome import Outcome, OutcomePolicy
-from features.columns import SQL_TYPES
-from features.read import RawTables
-from features.tables import CONTRACT
 
-ZONE = "Asia/Shanghai"
 LAST_DAY = date(2026, 6, 30)
 
 
@@ -21,7 +17,7 @@ LAST_DAY = date(2026, 6, 30)
 class Instalment:
     due: date
     amount_due: int = 100
-    # (recorded on, paid on, amount paid), oldest first; the last one is what is known at the end.
+    # (recorded on, paid on, amount paid), oldest first; recorded None: known from the beginning.
     versions: list[tuple[date | None, date | None, int | None]] = field(default_factory=lambda: [(None, None, None)])
 
 
@@ -33,6 +29,9 @@ class Loan:
     due: date
     instalments: list[Instalment]
     principal: int = 100
+    recorded: date | None = None
+    # (recorded on, drawn on, principal), oldest first.
+    corrections: list[tuple[date, date, int]] = field(default_factory=list)
 
 
 def paid(due: date, on: date | None = None, *, amount: int | None = None, recorded: date | None = None) -> Instalment:
@@ -41,71 +40,6 @@ def paid(due: date, on: date | None = None, *, amount: int | None = None, record
 
 def unpaid(due: date) -> Instalment:
     return Instalment(due)
-
-
-def raw_tables(
-    loans: Sequence[Loan],
-    *,
-    last_day: date = LAST_DAY,
-    labels: Sequence[tuple[str, date, str, date | None]] = (),
-    shuffled: bool = False,
-) -> RawTables:
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    for name, table in CONTRACT.items():
-        columns = ", ".join(f"{column.name} {SQL_TYPES[column.kind]}" for column in table.columns)
-        con.execute(f"CREATE TABLE {name} ({columns}, source_row BIGINT)")
-    _insert(
-        con,
-        "orders",
-        [{"order_id": "o", "supplier_id": "s", "buyer_id": "b", "ordered_at": utc(last_day), "amount": 1}],
-    )
-    _insert(
-        con,
-        "loans",
-        [
-            {
-                "loan_id": loan.loan_id,
-                "supplier_id": loan.supplier_id,
-                "drawn_at": utc(loan.drawn),
-                "due_at": utc(loan.due),
-                "principal": loan.principal,
-            }
-            for loan in loans
-        ],
-    )
-    rows = [
-        {
-            "loan_id": loan.loan_id,
-            "due_at": utc(instalment.due),
-            "amount_due": instalment.amount_due,
-            "paid_at": utc(on),
-            "amount_paid": amount,
-            "recorded_at": utc(recorded),
-        }
-        for loan in loans
-        for instalment in loan.instalments
-        for recorded, on, amount in instalment.versions
-    ]
-    _insert(con, "repayments", rows[::-1] if shuffled else rows)
-    _insert(
-        con,
-        "labels",
-        [
-            {"supplier_id": supplier_id, "as_of": as_of, "outcome": outcome, "recorded_at": utc(recorded)}
-            for supplier_id, as_of, outcome, recorded in labels
-        ],
-    )
-    present = frozenset({"orders", "loans", "repayments", "labels"})
-    return RawTables(con=con, zone=ZONE, currency="CNY", present=present, source=Path("drawn"), digests={})
-
-
-def utc(day: date | None) -> datetime | None:
-    """One in the morning in Shanghai: the day before in UTC, so that a forgotten zone shows."""
-    if day is None:
-        return None
-    local = datetime.combine(day, time(1), ZoneInfo(ZONE))
-    return local.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
 
 def plain_outcomes(
@@ -121,9 +55,11 @@ def plain_outcomes(
     return labels
 
 
-def _plain_outcome(loans: Sequence[Loan], as_of: date, policy: OutcomePolicy, last_day: date) -> Outcome | None:
+def _plain_outcome(every_version: Sequence[Loan], as_of: date, policy: OutcomePolicy, last_day: date) -> Outcome | None:
     if as_of > last_day:
         return None
+    mature_on = as_of + timedelta(days=policy.performance_days)
+    loans = [known for loan in every_version if (known := _as_known_before(loan, mature_on)) is not None]
     counted = [loan for loan in loans if loan.instalments and _counts(loan, as_of, policy)]
     instalments = [instalment for loan in counted for instalment in loan.instalments]
     if not counted:
@@ -137,6 +73,22 @@ def _plain_outcome(loans: Sequence[Loan], as_of: date, policy: OutcomePolicy, la
     if window[-1] > last_day and not all(_closed_on(loan) for loan in counted):
         return None
     return Outcome.INDETERMINATE if worst >= policy.indeterminate_dpd else Outcome.GOOD
+
+
+def _as_known_before(loan: Loan, day: date) -> Loan | None:
+    """Return the loan and its instalments with the one version of each that was known last before a day."""
+    known = None
+    for recorded, drawn, principal in [(loan.recorded, loan.drawn, loan.principal), *loan.corrections]:
+        if recorded is None or recorded < day:
+            known = replace(loan, drawn=drawn, principal=principal)
+    if known is None:
+        return None
+    instalments = []
+    for instalment in loan.instalments:
+        versions = [version for version in instalment.versions if version[0] is None or version[0] < day]
+        if versions:
+            instalments.append(replace(instalment, versions=versions[-1:]))
+    return replace(known, instalments=instalments)
 
 
 def _counts(loan: Loan, as_of: date, policy: OutcomePolicy) -> bool:
@@ -166,10 +118,3 @@ def _days_past_due(instalment: Instalment, day: date) -> int:
 def _paid_on(instalment: Instalment) -> date | None:
     _, on, amount = instalment.versions[-1]
     return on if amount is None or amount >= instalment.amount_due else None
-
-
-def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    for number, row in enumerate(rows, start=1):
-        columns = [*row, "source_row"]
-        marks = ", ".join("?" for _ in columns)
-        con.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", [*row.values(), number])

@@ -1,5 +1,6 @@
 import dataclasses
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 
@@ -30,6 +31,16 @@ def test_margins_out_of_fold_rank_and_calibrate() -> None:
     found = fit()
     assert auc(Y, found.margins_out_of_fold) > auc(Y, LOG_ODDS) - 0.04
     assert 0.7 < fit_calibration(found.margins_out_of_fold, Y).slope < 1.4
+
+
+@pytest.mark.parametrize("held_out", range(5))
+def test_the_margins_of_a_fold_come_from_a_booster_grown_on_the_others(held_out: int) -> None:
+    found = fit()
+    inside = held_out == FOLD
+    settings = QUICK.for_lightgbm(directions=list(drawn.DIRECTIONS), seed=SEED, threads=1)
+    binned = lgb.Dataset(VALUES, Y, feature_name=list(drawn.NAMES), free_raw_data=False, params=settings)
+    others = lgb.train(settings, binned.subset(np.flatnonzero(~inside).tolist()), found.rounds)
+    assert np.array_equal(found.margins_out_of_fold[inside], np.asarray(others.predict(VALUES[inside], raw_score=True)))
 
 
 def test_progress_tells_shares_up_to_one() -> None:

@@ -128,6 +128,20 @@ def test_features_meet_their_own_outcome_and_the_rest_is_counted() -> None:
     assert found.counts["unlabelled_already_default"] == 2
 
 
+def test_a_bad_known_before_the_goods_of_its_date_is_left_out_and_counted() -> None:
+    older, newest = date(2024, 1, 1), date(2024, 2, 1)
+    found = assemble(
+        matrix([("s1", older, 1.0), ("s1", newest, 2.0), ("s2", newest, 3.0)]),
+        outcomes(
+            [("s1", older, "good", newest), ("s1", newest, "bad", date(2024, 3, 1)), ("s2", newest, "bad", date(2024, 3, 2))],
+            seen_until=date(2024, 2, 29),
+        ),
+    )
+    assert found.values.tolist() == [[1.0], [2.0]]
+    assert found.counts["left_out_not_mature"] == 1
+    assert (found.counts["rows"], found.counts["bads"]) == (2, 1)
+
+
 def test_no_row_at_all_is_refused() -> None:
     with pytest.raises(NotEnoughHistory, match="no row has both"):
         assemble(matrix([]), outcomes([("s1", date(2024, 1, 1), "good", date(2024, 2, 1))], date(2025, 1, 1)))
