@@ -106,7 +106,6 @@ def test_nothing_known_is_told_in_full(bundle: ScoringBundle, ledger: Ledger, fo
 
 
 def test_every_table_of_the_contract_can_be_missing_in_words() -> None:
-    names = set(CONTRACT)
     for language in Language:
         assert {f"missing.{name}" for name in CONTRACT} <= words(language).keys()
     assert words(Language.EN).listing(["no a", "no b", "no c"]) == "no a, no b, and no c"
