@@ -37,6 +37,9 @@ def train(
 
     Example: `lianxin train work/tables --home work/mlruns`
     """
+    from training.extra import TO_TRAIN, require_packages
+
+    require_packages(TO_TRAIN)
     from training.pipeline import train as run
 
     with progress("train") as tell:
@@ -70,6 +73,9 @@ def promote(
 
     Example: `lianxin promote --approver "Risk committee" --home work/mlruns`
     """
+    from training.extra import TO_REGISTER, require_packages
+
+    require_packages(TO_REGISTER)
     from training.release import promote as move
 
     done = move(home, approver=approver, at=datetime.now(UTC))
@@ -87,6 +93,9 @@ def release(
 
     Example: `lianxin release work/bundle --home work/mlruns`
     """
+    from training.extra import TO_REGISTER, require_packages
+
+    require_packages(TO_REGISTER)
     from training.release import release as write
 
     done = write(home, out, at=datetime.now(UTC), key=key)

@@ -1,8 +1,4 @@
-"""Loans drawn by hand or by hypothesis, and the slow, plain reading of the contract's Outcome text.
-
-No database here: hypothesis has typing keep the class `Loan`, and with it all this module holds, past the end of the
-interpreter, and DuckDB's module kept that long prints a notice of leaks (`tests.training.tables` makes the tables).
-"""
+"""Loans drawn by hand or by hypothesis, and the slow, plain reading of the contract's Outcome text; no database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
