@@ -11,7 +11,6 @@ tested on the same months, AUC among the sellers of one month, months weighted b
 from 3 to 21 %. Training labels are mature before the test begins. Higher scores mean more risk, and higher AUC is better.
 """
 
-import os
 import sys
 import tempfile
 from datetime import date
@@ -26,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.real_data import real_data_folder
 from features.read import RawTables, read_tables
 from features.sources.olist import import_olist
 
@@ -179,5 +179,4 @@ def main(source: Path) -> None:
 
 
 if __name__ == "__main__":
-    default = Path(os.environ.get("LIANXIN_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")) / "olist"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else real_data_folder() / "olist")

@@ -16,9 +16,15 @@ from features.facts import COLUMNS, KIND_INDEX
 VALUES: Final = COLUMNS - 1
 
 
+def civil_date(column: str, zone: str) -> str:
+    """Return the SQL for the civil date in a zone of a timestamp held as UTC."""
+    quoted = zone.replace("'", "''")
+    return f"((({column}) AT TIME ZONE 'UTC') AT TIME ZONE '{quoted}')::DATE"
+
+
 def day_of(column: str, zone: str) -> str:
-    """Return the SQL for the civil day of a UTC timestamp in a zone, as days since 1970-01-01."""
-    return f"(((({column}) AT TIME ZONE 'UTC') AT TIME ZONE '{zone}')::DATE - DATE '1970-01-01')::INTEGER"
+    """Return the SQL for that civil date as days since 1970-01-01."""
+    return f"({civil_date(column, zone)} - DATE '1970-01-01')::INTEGER"
 
 
 def _versions(table: str, key: str, columns: str) -> str:

@@ -42,21 +42,6 @@ keys_app.command("revoke")(service_commands.keys_revoke)
 app.command("demo")(demo_command.demo)
 
 
-@import_app.callback()
-def _import() -> None:
-    """Turn other data into the tables of the data contract."""
-
-
-@ledger_app.callback()
-def _ledger() -> None:
-    """Build the ledger the service reads."""
-
-
-@keys_app.callback()
-def _keys() -> None:
-    """API keys of the service."""
-
-
 class Interrupted(BaseException):
     """The user pressed Ctrl-C."""
 

@@ -119,6 +119,8 @@ def score(
 
     Example: `lianxin score work/bundle work/ledger --as-of 2026-07-01 --out work/scores.parquet --explain`
     """
+    import numpy as np
+
     from credit.errors import NotEnoughHistory
     from features.build import write_parquet
     from lianxin.opening import load_signed, open_or_build
@@ -136,28 +138,15 @@ def score(
         columns: dict[str, Any] = {
             "supplier_id": batch.matrix.supplier_ids.astype(object),
             "points": batch.scores.points,
-            "grade": [grade.name for grade in batch.grades],
+            "grade": np.array([grade.name for grade in batch.grades], dtype=object),
             "pd_12m": batch.scores.pd,
         }
-        columns["grade"] = _as_objects(columns["grade"])
         if explain:
-            columns["base_points"] = _repeated(batch.scores.base_points, len(batch.grades))
+            columns["base_points"] = np.full(len(batch.grades), batch.scores.base_points)
             columns.update({f"points_{name}": batch.scores.contributions[:, i].copy() for i, name in enumerate(model.names)})
         write_parquet(columns, out, select=f"supplier_id, DATE '{as_of.date()}' AS as_of, * EXCLUDE (supplier_id)")
     count = len(batch.grades)
     show({"file": str(out), "suppliers": count, "bundle_sha256": model.content_hash}, as_json=as_json, lines=[f"{out}: {count} suppliers"])
-
-
-def _as_objects(texts: list[str]) -> Any:
-    import numpy as np
-
-    return np.array(texts, dtype=object)
-
-
-def _repeated(value: float, count: int) -> Any:
-    import numpy as np
-
-    return np.full(count, value)
 
 
 def explain(

@@ -1,15 +1,15 @@
 """Where the real data sets are, for tests marked ``real_data``; they skip where the sets are not."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from benchmarks.real_data import real_data_folder
+
 
 def real_data(name: str) -> Path:
     """The file or folder `name` of the real data: under LIANXIN_REAL_DATA, else ``../shared/data`` beside the clone."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    path = Path(os.environ.get("LIANXIN_REAL_DATA") or beside) / name
+    path = real_data_folder() / name
     if not path.exists():
         pytest.skip(f"no real data at {path}; set LIANXIN_REAL_DATA to the folder that holds {name}")
     return path

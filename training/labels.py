@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from credit.errors import NotEnoughHistory
 from credit.outcome import Outcome, OutcomePolicy, classify
 from features.columns import Kind
+from features.facts_sql import civil_date
 from features.read import RawTables
 from features.tables import CONTRACT
 
@@ -83,9 +84,9 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
         _EXPOSURES.format(
             loans=_versions("loans", "loan_id", tables.zone),
             repayments=_versions("repayments", "loan_id, due_at", tables.zone),
-            drawn=day_of("drawn_at", tables.zone),
-            due=day_of("due_at", tables.zone),
-            paid=day_of("paid_at", tables.zone),
+            drawn=civil_date("drawn_at", tables.zone),
+            due=civil_date("due_at", tables.zone),
+            paid=civil_date("paid_at", tables.zone),
             as_ofs=values,
         ),
         {
@@ -126,17 +127,11 @@ def given_labels(tables: RawTables, policy: OutcomePolicy) -> Outcomes:
     """
     seen_until = last_day_seen(tables)
     rows = tables.con.execute(
-        _GIVEN.format(recorded=day_of("recorded_at", tables.zone)),
+        _GIVEN.format(recorded=civil_date("recorded_at", tables.zone)),
         {"performance_days": policy.performance_days, "seen_until": seen_until},
     ).fetchall()
     labelled = [(supplier_id, as_of, Outcome(outcome)) for supplier_id, as_of, outcome, _ in rows]
     return _outcomes(labelled, [mature_on for *_, mature_on in rows], seen_until, {})
-
-
-def day_of(column: str, zone: str) -> str:
-    """Return SQL for the civil day in ``zone`` of a timestamp held as UTC."""
-    quoted = zone.replace("'", "''")
-    return f"((({column}) AT TIME ZONE 'UTC') AT TIME ZONE '{quoted}')::DATE"
 
 
 def first_day_seen(tables: RawTables) -> date:
@@ -156,7 +151,7 @@ def last_day_seen(tables: RawTables) -> date:
 
 def _extreme(tables: RawTables, which: str, columns: Mapping[str, Iterable[str]]) -> date:
     parts = [f"SELECT {which}({column}) AS t FROM {table}" for table, names in columns.items() for column in names]
-    found = tables.con.execute(f"SELECT {day_of(f'{which}(t)', tables.zone)} FROM ({' UNION ALL '.join(parts)})").fetchall()[0]
+    found = tables.con.execute(f"SELECT {civil_date(f'{which}(t)', tables.zone)} FROM ({' UNION ALL '.join(parts)})").fetchall()[0]
     if found[0] is None:
         raise NotEnoughHistory(f"the tables must hold events, found none in {', '.join(columns)}")
     day: date = found[0]
@@ -167,7 +162,7 @@ def _versions(table: str, key: str, zone: str) -> str:
     """Return SQL for every version of a row, each known on the days from ``known_from`` until before ``known_until``."""
     return f"""
         SELECT *, lead(known_from, 1, DATE 'infinity') OVER (PARTITION BY {key} ORDER BY recorded_at NULLS FIRST, source_row) AS known_until
-        FROM (SELECT *, coalesce({day_of("recorded_at", zone)}, DATE '-infinity') AS known_from FROM {table})
+        FROM (SELECT *, coalesce({civil_date("recorded_at", zone)}, DATE '-infinity') AS known_from FROM {table})
     """
 
 
