@@ -3,75 +3,25 @@
 The third step of the walk. The same function serves a whole platform in training and one supplier in the service.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import duckdb
 import numpy as np
-import numpy.typing as npt
 
-from credit.errors import CannotWrite, OutOfRange, UnknownSupplier
+from credit.errors import OutOfRange, UnknownSupplier
 from features.catalog import CATALOG
+from features.civil import to_date, to_day
+from features.evaluate import Evaluator
 from features.feature import Feature
-from features.formula import Aggregates
-from features.kernel import aggregate
-from features.ledger import Ledger, to_date, to_day
+from features.ledger import Ledger
+from features.matrix import FeatureMatrix, write_parquet
+from features.segment import Segment, merge
 
-_BUCKET_ROWS: Final = 4096
-"""Rows per call of the kernel: keeps its int64 sums below 40 MB whatever the platform's size."""
+__all__ = ["FeatureMatrix", "build_features", "month_starts", "write_parquet"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureMatrix:
-    """Features, one row per supplier and as-of date, sorted by supplier, then date.
-
-    Parameters
-    ----------
-    supplier_ids : str array (rows,)
-    as_of : datetime64[D] array (rows,)
-    names : tuple of str
-        Feature names, in the catalogue's order.
-    values : float64 array (rows, features)
-        NaN is the one meaning of missing; never infinite.
-    """
-
-    supplier_ids: npt.NDArray[np.str_]
-    as_of: npt.NDArray[np.datetime64]
-    names: tuple[str, ...]
-    values: npt.NDArray[np.float64]
-
-    def save(self, path: Path) -> None:
-        """Write the matrix as Parquet: supplier_id, as_of, then one DOUBLE per feature (missing is NULL)."""
-        frame: dict[str, Any] = {"supplier_id": self.supplier_ids.astype(object), "day": self.as_of.astype(np.int64).astype(np.int32)}
-        frame.update({name: np.ascontiguousarray(self.values[:, i]) for i, name in enumerate(self.names)})
-        write_parquet(frame, path, select="supplier_id, DATE '1970-01-01' + day AS as_of, * EXCLUDE (supplier_id, day)")
-
-
-def write_parquet(columns: dict[str, Any], path: Path, *, select: str = "*") -> None:
-    """Write named arrays as one Parquet file, complete or not at all."""
-    if path.is_dir():
-        raise CannotWrite(f"{path} is a folder; name a file, such as {path / 'file.parquet'}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"{path.parent} cannot be made ({error.strerror}); name a file in a folder that can be written") from error
-    part = path.with_name(f".{path.name}.part")
-    target = str(part).replace("'", "''")
-    try:
-        with duckdb.connect() as con:
-            con.register("columns_to_write", columns)
-            con.execute(f"COPY (SELECT {select} FROM columns_to_write) TO '{target}' (FORMAT parquet)")
-        part.replace(path)
-    except (duckdb.IOException, OSError) as error:
-        raise CannotWrite(
-            f"{path} cannot be written ({str(error).splitlines()[0]}); name a file in a folder that can be written"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+_RUN: Final = 2048
+"""Suppliers read from the segments at a time."""
 
 
 def month_starts(first: date, last: date) -> list[date]:
@@ -90,7 +40,12 @@ def month_starts(first: date, last: date) -> list[date]:
 
 
 def build_features(
-    ledger: Ledger, as_of: Sequence[date], suppliers: Sequence[str] | None = None, *, features: tuple[Feature, ...] = CATALOG
+    ledger: Ledger,
+    as_of: Sequence[date],
+    suppliers: Sequence[str] | None = None,
+    *,
+    features: tuple[Feature, ...] = CATALOG,
+    as_known_at: date | None = None,
 ) -> FeatureMatrix:
     """Compute the catalogue's features from facts with event day and known day before each as-of date.
 
@@ -103,6 +58,9 @@ def build_features(
         Only these; all by default. A named supplier of whom nothing was known before an as-of date is refused.
     features : tuple of Feature
         What to compute, the whole catalogue by default.
+    as_known_at : date, optional
+        Use what was known before this date instead: an earlier one replays what could then be said of the as-of dates, a later one
+        restates them with records and corrections that came in since.
 
     Returns
     -------
@@ -116,74 +74,40 @@ def build_features(
     OutOfRange
         If no as-of date is given.
     """
-    days = np.unique(np.array([to_day(day) for day in as_of], dtype=np.int32))
-    if not len(days):
+    days = sorted({to_day(day) for day in as_of})
+    if not days:
         raise OutOfRange("no as-of date was given; name at least one")
-    chosen = (
-        np.arange(len(ledger.supplier_ids))
-        if suppliers is None
-        else np.unique(np.array([ledger.position(s) for s in suppliers], dtype=np.int64))
-    )
-    known_from = ledger.arrays["known_from"][chosen]
-    first_row = np.searchsorted(days, known_from, side="right")
-    if suppliers is not None and first_row.any():
-        late = int(np.argmax(first_row))
-        name = str(ledger.supplier_ids[chosen[late]])
-        raise UnknownSupplier(f"supplier {name!r} was not yet known at {to_date(days[0])}; its first record became known later")
-    counts = len(days) - first_row
-    blocks = [_build_bucket(ledger, chosen[low:high], days, first_row[low:high], features) for low, high in _buckets(counts)]
-    values = np.concatenate(blocks) if blocks else np.empty((0, len(features)))
-    row_days = [days[first:] for first in first_row]
+    known = None if as_known_at is None else to_day(as_known_at)
+    evaluator = Evaluator(features, days, ledger.present, known)
+    if suppliers is None:
+        parts = [(codes, evaluator.rows(segment, len(ledger.parties))) for codes, segment in _runs(ledger)]
+    else:
+        codes = np.unique(np.array([ledger.supplier_codes[ledger.position(name)] for name in suppliers], dtype=np.int64))
+        parts = [(np.array([code]), evaluator.rows(merge(ledger.segments, code, code + 1), len(ledger.parties))) for code in codes.tolist()]
+        for code, rows in parts:
+            if len(rows.as_of) < len(days):
+                asked = min(days[0], days[0] if known is None else known)
+                name = ledger.suppliers.of(int(code[0]))
+                raise UnknownSupplier(f"supplier {name!r} was not yet known at {to_date(asked)}; its first record became known later")
+    ids = np.array(ledger.suppliers.every(), dtype=np.str_) if suppliers is None else None
+    names = [
+        ids[codes[rows.supplier]] if ids is not None else np.repeat(np.array([ledger.suppliers.of(int(codes[0]))]), len(rows.as_of))
+        for codes, rows in parts
+    ]
+    found = np.concatenate([np.empty(0, dtype="<U1"), *names])
+    when = np.concatenate([np.empty(0, dtype=np.int32), *(rows.as_of for _, rows in parts)])
+    values = np.concatenate([np.empty((0, len(features))), *(rows.values for _, rows in parts)])
+    order = np.lexsort((when, found)) if (found[:-1] > found[1:]).any() else slice(None)
     return FeatureMatrix(
-        supplier_ids=np.repeat(ledger.supplier_ids[chosen], counts),
-        as_of=(np.concatenate(row_days) if row_days else days[:0]).astype(np.int64).astype("datetime64[D]"),
+        supplier_ids=found[order],
+        as_of=when[order].astype(np.int64).astype("datetime64[D]"),
         names=tuple(feature.name for feature in features),
-        values=values,
+        values=values[order],
     )
 
 
-def _buckets(counts: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Runs of suppliers whose rows together fit a call of the kernel."""
-    bucket = (np.cumsum(counts) - 1) // _BUCKET_ROWS
-    edges = [0, *(np.flatnonzero(np.diff(bucket)) + 1).tolist(), len(counts)]
-    return [(low, high) for low, high in pairwise(edges) if high > low]
-
-
-def _build_bucket(
-    ledger: Ledger,
-    suppliers: npt.NDArray[np.int64],
-    days: npt.NDArray[np.int32],
-    first_row: npt.NDArray[np.int64],
-    features: tuple[Feature, ...],
-) -> npt.NDArray[np.float64]:
-    """Kernel, then formulas, for one run of suppliers."""
-    arrays = ledger.arrays
-    spans = [(int(arrays["offsets"][s]), int(arrays["on_time"][s]), int(arrays["offsets"][s + 1])) for s in suppliers]
-    sizes = np.array([high - low for low, _, high in spans], dtype=np.int64)
-    offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
-    on_time = offsets[:-1] + np.array([middle - low for low, middle, _ in spans], dtype=np.int64)
-    names = ("kind", "event_day", "known_day", "party", "values")
-    facts = tuple(_gather(arrays[name], spans) for name in names)
-    row_offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(len(days) - first_row)])
-    as_of = np.concatenate([days[first:] for first in first_row]).astype(np.int32)
-    sums, last, parties = aggregate(
-        facts, offsets=offsets, on_time=on_time, party_counts=arrays["party_counts"][suppliers], row_offsets=row_offsets, as_of=as_of
-    )
-    rows = Aggregates(sums=sums, last=last, parties=parties, as_of=as_of)
-    return evaluate(rows, features, ledger.present)
-
-
-def evaluate(rows: Aggregates, features: tuple[Feature, ...], present: frozenset[str]) -> npt.NDArray[np.float64]:
-    """Compute formulas over aggregates; features of tables the platform did not hand over are missing."""
-    values = np.full((len(rows.as_of), len(features)), np.nan)
-    for i, feature in enumerate(features):
-        if feature.tables <= present:
-            values[:, i] = feature.formula.of(rows)
-    return values
-
-
-def _gather(array: npt.NDArray[Any], spans: list[tuple[int, int, int]]) -> npt.NDArray[Any]:
-    """The facts of a run of suppliers, contiguous; a view where they already lie together."""
-    if spans[-1][2] - spans[0][0] == sum(high - low for low, _, high in spans):
-        return np.ascontiguousarray(array[spans[0][0] : spans[-1][2]])
-    return np.concatenate([array[low:high] for low, _, high in spans])
+def _runs(ledger: Ledger) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Segment]]:
+    """Runs of suppliers by code, with their records."""
+    for low in range(0, len(ledger.suppliers), _RUN):
+        high = min(low + _RUN, len(ledger.suppliers))
+        yield np.arange(low, high), merge(ledger.segments, low, high)

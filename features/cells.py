@@ -18,7 +18,7 @@ FLOATS = frozenset({"FLOAT", "DOUBLE"})
 LOCAL_TIMES = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 ZONED_TIMES = frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE"})
 DATES = frozenset({"DATE"})
-SCALARS = WHOLE_NUMBERS | FLOATS | LOCAL_TIMES | ZONED_TIMES | DATES | {"VARCHAR", "BOOLEAN", "UUID", "TIME"}
+SCALARS = WHOLE_NUMBERS | FLOATS | LOCAL_TIMES | ZONED_TIMES | DATES | {"VARCHAR", "BOOLEAN", "UUID", "TIME", '"NULL"'}
 
 _DOMAINS = {
     "number_is_not_negative": "{v} < 0",
@@ -26,6 +26,10 @@ _DOMAINS = {
     "rating_from_1_to_5": "NOT ({v} BETWEEN 1 AND 5)",
     "utilisation_from_0_to_1": "NOT ({v} BETWEEN 0 AND 1)",
 }
+
+
+# Control, format and private-use characters, separators of lines, variation selectors, the replacement character; outer spaces.
+_UNSEEN = r"[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\x{FE00}-\x{FE0F}\x{FFFD}]|^\p{Zs}|\p{Zs}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ def unreadable_as(column: Column, source_type: str) -> str | None:
         return f"cells of type {source_type} are not single values; store one value per cell"
     if column.kind is Kind.ID and source_type in FLOATS:
         return "ids are stored as floating numbers, which change them; store them as text"
+    if column.kind is Kind.ID and source_type == "BOOLEAN":
+        return "ids are stored as true and false; store them as text"
     return None
 
 
@@ -113,7 +119,7 @@ def _text_rules(column: Column, v: str) -> list[tuple[str, str]]:
             return [
                 ("id_is_not_blank", f"trim({v}) = ''"),
                 ("id_is_within_64_characters", f"length({v}) > 64"),
-                ("id_has_no_control_characters", f"regexp_matches({v}, '[\\x{{00}}-\\x{{1f}}\\x{{7f}}-\\x{{9f}}]')"),
+                ("id_has_no_control_characters", f"regexp_matches({v}, '{_UNSEEN}') AND trim({v}) <> ''"),
             ]
         case Kind.WORD:
             return [("word_is_listed", f"{v} NOT IN ({', '.join(text_literal(word) for word in column.words)})")]
@@ -122,12 +128,12 @@ def _text_rules(column: Column, v: str) -> list[tuple[str, str]]:
         case Kind.USCC:
             return [("uscc_check_digit_holds", _uscc_broken(v))]
         case _:
-            return []
+            return [("text_is_utf8", f"contains({v}, chr(0)) OR contains({v}, chr(65533))")]
 
 
 def _time(source_type: str, r: str, v: str, *, planned: bool) -> tuple[str, list[tuple[str, str]]]:
     if source_type in LOCAL_TIMES or source_type in DATES:
-        instant = f"CAST(CAST({r} AS TIMESTAMP) AS TIMESTAMPTZ)"
+        instant = f"TRY_CAST(TRY_CAST({r} AS TIMESTAMP) AS TIMESTAMPTZ)"
     elif source_type in ZONED_TIMES:
         instant = f"CAST({r} AS TIMESTAMPTZ)"
     else:
@@ -186,7 +192,8 @@ def _number(source_type: str, r: str, v: str) -> tuple[str, list[tuple[str, str]
         text = f"CAST({r} AS VARCHAR)"
         digits = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
         number = f"CASE WHEN regexp_full_match({text}, {text_literal(digits)}) THEN TRY_CAST({text} AS DOUBLE) END"
-    value = f"CASE WHEN isfinite({number}) THEN {number} END"
+    # A negative zero would make equal rows differ in their bits.
+    value = f"CASE WHEN {number} = 0 THEN 0.0 WHEN isfinite({number}) THEN {number} END"
     return value, [
         ("number_is_finite", f"{r} IS NOT NULL AND {v} IS NULL"),
         ("number_is_below_a_trillion", f"abs({v}) >= 1e12"),

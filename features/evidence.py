@@ -1,15 +1,18 @@
 """From a number back to the orders, deliveries, reviews or invoices behind it, as they were known before the as-of date."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from credit.errors import OutOfRange
 from features.catalog import CATALOG
-from features.facts import COLUMNS, KIND_INDEX, KINDS, MONTHS, column_index
+from features.civil import to_date, to_day
+from features.facts import KIND_INDEX, KINDS, MONTHS, column_index
 from features.feature import Feature
 from features.formula import DaysSince, Floor, Minus, Months, Party, Sum
-from features.ledger import Ledger, to_date, to_day
+from features.ledger import Fact, Ledger
+from features.versions import NEVER
 
 _LOWEST_FIRST: Final = "stars_hundredths"
 """Unit of marks: what weighs behind a mean of marks are the low ones."""
@@ -51,6 +54,17 @@ class Evidence:
     total: int
 
 
+class _Item(NamedTuple):
+    """An event as it stands: what is left of it once corrections are taken off."""
+
+    kind: str
+    label: str
+    event: int
+    known: int
+    party: str
+    values: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Term:
     """One term of a formula: what it counts, how far back, and for a stock the kind that closes an item."""
@@ -89,28 +103,47 @@ def _chosen(feature_name: str) -> tuple[Feature, list[_Term]]:
     return feature, list(terms.values())
 
 
-def _query(term: _Term, direction: int) -> str:
-    """Net facts known before a day, corrections taken off, one row per event; of a stock one row per open item."""
-    weight = column_index(term.kind, term.column)
-    columns = [f"sum(v{i}) FILTER (WHERE kind = $kind)" for i in range(COLUMNS)]
-    if term.closed_by is not None:
-        columns[weight] += f" - coalesce(sum(v{column_index(term.closed_by, term.column)}) FILTER (WHERE kind = $closing), 0)"
-    units = dict(KINDS[KIND_INDEX[term.kind]].values)
-    # What costs points stands first: the low marks, the large late ones; where more is safer, the newest.
-    by_weight = {_LOWEST_FIRST: f"v{weight}, "}.get(units.get(term.column, ""), f"v{weight} DESC, " if direction > 0 else "")
-    return f"""
-        WITH told AS (
-            SELECT kind, key, party, event_day, max(known_day) AS known_day, {", ".join(f"sum(v{i}) AS v{i}" for i in range(COLUMNS))}
-            FROM facts
-            WHERE supplier_id = $supplier AND kind IN ($kind, $closing) AND known_day < $as_of AND event_day BETWEEN $since AND $as_of - 1
-            GROUP BY kind, key, party, event_day HAVING sum(v0) > 0),
-        item AS (
-            SELECT key, party, max(event_day) FILTER (WHERE kind = $kind) AS event_day, max(known_day) AS known_day,
-                   {", ".join(f"({column})::BIGINT AS v{i}" for i, column in enumerate(columns))}
-            FROM told GROUP BY key, party{"" if term.closed_by else ", event_day"})
-        SELECT key, event_day, known_day, party, {", ".join(f"v{i}" for i in range(COLUMNS))}, count(*) OVER () AS total
-        FROM item WHERE v{weight} > 0
-        ORDER BY {by_weight}event_day DESC, key, party LIMIT $limit"""
+def _net(facts: list[Fact], as_of: int, since: int) -> list[_Item]:
+    """Facts known before a day with an event in [since, as_of), corrections taken off; what is left of each event."""
+    told: dict[tuple[str, str, str, int], list[Fact]] = {}
+    for fact in facts:
+        if fact.known_day < as_of and since <= fact.event_day < as_of:
+            told.setdefault((fact.kind, fact.label, fact.party, fact.event_day), []).append(fact)
+    items = []
+    for (kind, label, party, event), of_event in told.items():
+        if sum(fact.sign for fact in of_event) > 0:
+            values = tuple(sum(column) for column in zip(*(fact.values for fact in of_event), strict=True))
+            items.append(_Item(kind, label, event, _known_as_it_stands(of_event), party, values))
+    return items
+
+
+def _known_as_it_stands(facts: list[Fact]) -> int:
+    """Last day on which the sum of an event's facts changed: a cell that did not change keeps the day it was first known."""
+    changes: dict[int, list[int]] = {}
+    for fact in facts:
+        change = changes.setdefault(fact.known_day, [0] * (len(fact.values) + 1))
+        for place, value in enumerate((fact.sign, *fact.values)):
+            change[place] += value
+    return max((day for day, change in changes.items() if any(change)), default=max(fact.known_day for fact in facts))
+
+
+def _left_open(items: list[_Item], term: _Term, column: int, closing: int) -> list[_Item]:
+    """Of a stock what is still open of each item, less what closed of it."""
+    by_row: dict[tuple[str, str], list[_Item]] = {}
+    for item in items:
+        by_row.setdefault((item.label, item.party), []).append(item)
+    left = []
+    for (label, party), found in by_row.items():
+        opened, closed = ([item for item in found if item.kind == kind] for kind in (term.kind, term.closed_by))
+        if opened:
+            values = [sum(amounts) for amounts in zip(*(item.values for item in opened), strict=True)]
+            if column > 0:
+                values[column - 1] -= sum(item.values[closing - 1] for item in closed)
+            count = len(opened) - len(closed) if column == 0 else values[column - 1]
+            if count > 0:
+                event, known = max(item.event for item in opened), max(item.known for item in found)
+                left.append(_Item(term.kind, label, event, known, party, tuple(values)))
+    return left
 
 
 def evidence_rows(ledger: Ledger, feature_name: str, supplier_id: str, as_of: date, limit: int = 20) -> Evidence:
@@ -144,20 +177,26 @@ def evidence_tables(ledger: Ledger, feature_name: str, supplier_id: str, as_of: 
 def _evidence(ledger: Ledger, feature: Feature, term: _Term, supplier_id: str, as_of: date, limit: int) -> Evidence:
     if limit < 1:
         raise OutOfRange(f"limit is {limit}; ask for at least one row")
-    ledger.position(supplier_id)
-    kind = KINDS[KIND_INDEX[term.kind]]
-    as_of_day = to_day(as_of)
-    given = {
-        "supplier": supplier_id,
-        "kind": KIND_INDEX[term.kind],
-        "closing": -1 if term.closed_by is None else KIND_INDEX[term.closed_by],
-        "as_of": as_of_day,
-        "since": -(2**31) if term.since is None else as_of_day - term.since,
-        "limit": limit,
-    }
-    found = ledger.evidence.cursor().execute(_query(term, feature.direction), given).fetchall()
-    rows = tuple(
-        EvidenceRow(key, to_date(event), to_date(known), party, tuple(values[1 : len(kind.values) + 1]))
-        for key, event, known, party, *values, _ in found
-    )
-    return Evidence(feature.name, term.kind, kind.label_zh, kind.label_en, kind.values, rows, found[0][-1] if found else 0)
+    kind, day = KINDS[KIND_INDEX[term.kind]], to_day(as_of)
+    kinds = (term.kind,) if term.closed_by is None else (term.kind, term.closed_by)
+    items = _net(ledger.facts_of(supplier_id, kinds), day, NEVER if term.since is None else day - term.since)
+    column = column_index(term.kind, term.column)
+    if term.closed_by is not None:
+        items = _left_open(items, term, column, column_index(term.closed_by, term.column))
+    elif column > 0:
+        items = [item for item in items if item.values[column - 1] > 0]
+    weight = _weight(feature, term, column)
+    items.sort(key=lambda item: (weight(item), -item.event, item.label, item.party))
+    rows = tuple(EvidenceRow(i.label, to_date(i.event), to_date(i.known), i.party, i.values) for i in items[:limit])
+    names = tuple((value.name, value.unit) for value in kind.values)
+    return Evidence(feature.name, term.kind, kind.label_zh, kind.label_en, names, rows, len(items))
+
+
+def _weight(feature: Feature, term: _Term, column: int) -> Callable[[_Item], int]:
+    """What costs points stands first: the low marks, the large late ones; where more is safer, the newest."""
+    value = {v.name: v.unit for v in KINDS[KIND_INDEX[term.kind]].values}.get(term.column, "")
+    if value == _LOWEST_FIRST:
+        return lambda item: item.values[column - 1]
+    if feature.direction > 0 and column > 0:
+        return lambda item: -item.values[column - 1]
+    return lambda item: 0

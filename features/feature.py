@@ -85,4 +85,4 @@ class Feature:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of facts the feature rests on."""
-        return self.formula.kinds()
+        return tuple(dict.fromkeys(need.kind for need in self.formula.needs()))

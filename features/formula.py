@@ -1,41 +1,52 @@
 """The small language of feature formulas: sums, ratios and changes over the kernel's aggregates.
 
-Stands between the kernel and the catalogue. A formula is a value that can be computed (`of`) and asked what it rests on (`kinds`), so
+Stands between the kernel and the catalogue. A formula is a value that can be computed (`of`) and asked what it rests on (`needs`), so
 lineage, evidence and documentation are read from the very thing that computes. Only + - * / and square root are used, element by
 element: they are exact by IEEE 754, so one row alone and a million together come out bit for bit the same.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from features.facts import (
-    EDGES,
-    INTERVALS,
-    KIND_INDEX,
-    MONTHS,
-    PARTY_KINDS,
-    PARTY_METRICS,
-    PARTY_WINDOWS,
-    column_index,
-)
-from features.kernel import NEVER
+from features.facts import MONTHS, PARTY_METRICS
+from features.plan import LastDay, Need, Parties, Plan, Window
+from features.versions import NEVER
 
 Column = npt.NDArray[np.float64]
-
-_WINDOW_STOP = {days: next((i for i, edge in enumerate(EDGES) if edge >= days), INTERVALS) for days in (30, 60, 90, 180, 365)}
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregates:
-    """What the kernel returns for a run of rows (shapes in `features.kernel.aggregate_into`), and the rows' as-of days."""
+    """What the kernel returns for a run of rows (shapes in `features.kernel.Kernel.aggregate`), and the rows' as-of days.
 
-    sums: npt.NDArray[np.int64]
+    Parameters
+    ----------
+    plan : Plan
+        Says where each thing lies.
+    windows, last, parties : arrays (things, rows)
+    as_of : int32 array (rows,)
+    """
+
+    plan: Plan
+    windows: npt.NDArray[np.int64]
     last: npt.NDArray[np.int32]
     parties: Column
     as_of: npt.NDArray[np.int32]
+
+    def total(self, window: Window) -> Column:
+        """Return a window's sum per row; whole numbers up to 2^53 are exact."""
+        return np.asarray(self.windows[self.plan.window_at[window]], dtype=np.float64)
+
+    def last_day(self, kind: str) -> npt.NDArray[np.int32]:
+        """Return the last day of a kind per row, NEVER where there is none."""
+        return np.asarray(self.last[self.plan.last_at[LastDay(kind)]])
+
+    def party(self, kind: str, window: int, metric: str) -> Column:
+        """Return a measure of a kind's counterparties per row."""
+        return np.asarray(self.parties[self.plan.parties_at[Parties(kind, window)] + PARTY_METRICS.index(metric)])
 
 
 class Formula(Protocol):
@@ -44,12 +55,12 @@ class Formula(Protocol):
     def of(self, rows: Aggregates) -> Column:
         """Return the value per row; missing is NaN."""
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the kinds of facts the value rests on, in the order in which they are met."""
+    def needs(self) -> tuple[Need, ...]:
+        """Return what the value rests on, in the order in which it is met."""
 
 
-def _union(*formulas: Formula) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(kind for formula in formulas for kind in formula.kinds()))
+def _union(*formulas: Formula) -> tuple[Need, ...]:
+    return tuple(dict.fromkeys(need for formula in formulas for need in formula.needs()))
 
 
 def _divide(num: Column, den: Column) -> Column:
@@ -74,15 +85,15 @@ class Sum:
 
     def of(self, rows: Aggregates) -> Column:
         """Return the sum per row, divided by `scale`."""
-        start = _WINDOW_STOP[self.until] if self.until else 0
-        stop = _WINDOW_STOP[self.since] if self.since else INTERVALS
-        cells = rows.sums[:, KIND_INDEX[self.kind], column_index(self.kind, self.column), start:stop]
-        total: Column = cells.sum(axis=1, dtype=np.int64).astype(np.float64)
-        return total / self.scale
+        total = rows.total(self._window())
+        return total if self.scale == 1.0 else total / self.scale
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the kind."""
-        return (self.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the window."""
+        return (self._window(),)
+
+    def _window(self) -> Window:
+        return Window(self.kind, self.column, self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,11 @@ class Months:
 
     def columns(self, rows: Aggregates) -> list[Column]:
         """Return twelve arrays, one value per row each."""
-        cells = rows.sums[:, KIND_INDEX[self.kind], column_index(self.kind, self.column), :MONTHS]
-        return [cells[:, month].astype(np.float64) for month in range(MONTHS)]
+        return [rows.total(window) for window in self.windows()]
+
+    def windows(self) -> tuple[Window, ...]:
+        """Return the twelve windows."""
+        return tuple(Window(self.kind, self.column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +123,8 @@ class Ratio:
         """Return num / den per row."""
         return _divide(self.num.of(rows), self.den.of(rows))
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return both sides' kinds."""
+    def needs(self) -> tuple[Need, ...]:
+        """Return what both sides need."""
         return _union(self.num, self.den)
 
 
@@ -125,8 +139,8 @@ class Minus:
         """Return left - right per row."""
         return self.left.of(rows) - self.right.of(rows)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return both sides' kinds."""
+    def needs(self) -> tuple[Need, ...]:
+        """Return what both sides need."""
         return _union(self.left, self.right)
 
 
@@ -140,9 +154,9 @@ class Floor:
         """Return max(value, 0) per row."""
         return np.maximum(self.inner.of(rows), 0.0)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the inner formula's kinds."""
-        return self.inner.kinds()
+    def needs(self) -> tuple[Need, ...]:
+        """Return what the inner formula needs."""
+        return self.inner.needs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +171,8 @@ class Growth:
         recent, earlier = self.recent.of(rows), self.earlier.of(rows)
         return _divide(recent - earlier, recent + earlier)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return both windows' kinds."""
+    def needs(self) -> tuple[Need, ...]:
+        """Return what both windows need."""
         return _union(self.recent, self.earlier)
 
 
@@ -175,9 +189,9 @@ class Variation:
         spread = _added([(column - mean) * (column - mean) for column in columns]) / MONTHS
         return _divide(np.sqrt(spread), mean)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the months' kind."""
-        return (self.months.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the months."""
+        return self.months.windows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +208,9 @@ class Slope:
         scale = sum((centre - age) * (centre - age) for age in range(MONTHS))
         return _divide(weighted / scale, _added(columns) / MONTHS)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the months' kind."""
-        return (self.months.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the months."""
+        return self.months.windows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +222,11 @@ class ActiveMonths:
     def of(self, rows: Aggregates) -> Column:
         """Return 0 to 12 per row."""
         active = _added([(column > 0).astype(np.float64) for column in self.months.columns(rows)])
-        return np.where(rows.last[:, KIND_INDEX[self.months.kind]] == NEVER, np.nan, active)
+        return np.where(rows.last_day(self.months.kind) == NEVER, np.nan, active)
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the months' kind."""
-        return (self.months.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the months, and the last day that tells whether there ever was a fact."""
+        return (*self.months.windows(), LastDay(self.months.kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +237,12 @@ class DaysSince:
 
     def of(self, rows: Aggregates) -> Column:
         """Return days per row."""
-        last = rows.last[:, KIND_INDEX[self.kind]]
+        last = rows.last_day(self.kind)
         return np.where(last == NEVER, np.nan, (rows.as_of - last).astype(np.float64))
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the kind."""
-        return (self.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the last day."""
+        return (LastDay(self.kind),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,21 +252,19 @@ class Party:
     kind: str
     metric: str
     window: int
-    _at: tuple[int, int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Look the place up once, so that a wrong name fails where the catalogue is read."""
-        place = (PARTY_KINDS.index(self.kind), PARTY_WINDOWS.index(self.window), PARTY_METRICS.index(self.metric))
-        object.__setattr__(self, "_at", place)
+        """Refuse a measure that does not exist where the catalogue is read."""
+        if self.metric not in PARTY_METRICS:
+            raise ValueError(f"{self.metric} is no measure of counterparties; there are {', '.join(PARTY_METRICS)}")
 
     def of(self, rows: Aggregates) -> Column:
         """Return the measure per row."""
-        kind, window, metric = self._at
-        return rows.parties[:, kind, window, metric].copy()
+        return rows.party(self.kind, self.window, self.metric).copy()
 
-    def kinds(self) -> tuple[str, ...]:
-        """Return the kind."""
-        return (self.kind,)
+    def needs(self) -> tuple[Need, ...]:
+        """Return the walk over the counterparties."""
+        return (Parties(self.kind, self.window),)
 
 
 def _added(columns: list[Column]) -> Column:

@@ -1,217 +1,289 @@
-"""The compiled kernel: a run of suppliers' facts in, their sums per elementary interval, counterparties and last days out.
+"""The compiled kernel: suppliers' records in, the sums, last days and counterparty measures a plan asks for out.
 
-Knows nothing of meanings. Called in the process over buckets of suppliers, and by the service for one. Additive columns are int64, so
-their sums are exact in any order; what is not additive walks the facts in their one total order. No floating-point sum crosses suppliers.
+Called in the process over buckets of suppliers, inside Spark on a partition, and by the service for one: training and serving cannot
+disagree. Sums are int64 and so exact in any order; the sum of squared shares is taken over whole numbers too. No number depends on the
+order of the facts, of the suppliers or of the dates, and no floating-point sum crosses them.
+
+Each fact falls into one bin between two neighbouring edges of all windows of all dates; a window is then a difference of two running
+sums. Facts that became known later than they happened are taken out of the dates before which they were not yet known.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
-from features.facts import COLUMNS, EDGES, INTERVALS, KIND_INDEX, KINDS, PARTY_KINDS, PARTY_METRICS, PARTY_WINDOWS
+from features.compiled import jit
+from features.derive import derive
+from features.facts import KIND_INDEX, PARTY_METRICS
+from features.plan import Plan, Schedule
+from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, VALUES, Facts, room
 
-_K: Final = len(KINDS)
-_EDGES: Final = np.array(EDGES, dtype=np.int32)
-_PARTY_KINDS: Final = np.array([KIND_INDEX[kind] for kind in PARTY_KINDS], dtype=np.int64)
-_PARTY_WINDOWS: Final = np.array(PARTY_WINDOWS, dtype=np.int32)
-
-NEVER: Final = -1_000_000
-"""A last day that does not exist: earlier than any civil day of a business."""
-
-_jit: Any = njit(cache=True, nogil=True)
+_REGISTERED = KIND_INDEX["supplier_registered"]
+_METRICS = len(PARTY_METRICS)
+_ROOM = 4096
+"""Facts there is room for at first; it grows with the largest supplier."""
 
 
-@_jit
-def _interval(back: int) -> int:
-    """Elementary interval of a fact `back` days (>= 1) before the as-of date."""
-    if back <= 360:
-        return (back - 1) // 30
-    return 12 if back <= 365 else 13
+@jit
+def _bin(plan, day):
+    """Bin of a day; the number of bounds for a day at or after the last."""
+    if day < plan.bounds[0]:
+        return 0
+    at = day - plan.bounds[0]
+    return plan.bin_of_day[at] if at < len(plan.bin_of_day) else len(plan.bounds)
 
 
-@_jit
-def _net_on_day(day, as_of, kind, event, fact_kind, known, values, low, high, late_low, late_high):
-    """Count of one kind on one day, corrections known before the as-of date taken off."""
-    net = 0
-    for i in range(low, high):
-        if event[i] == day:
-            net += values[i, 0]
-    for i in range(late_low, late_high):
-        if fact_kind[i] == kind and event[i] == day and known[i] < as_of:
-            net += values[i, 0]
-    return net
+@jit
+def _sum_bins(facts, n, plan, latest, sums):
+    """Fill the running sums of every slot over the bins; return the first day anything was known."""
+    known_from = FOREVER
+    sums[:] = 0
+    last_bin = len(plan.bounds)
+    for i in range(n):
+        kind = facts[i, KIND]
+        if facts[i, KNOWN] >= latest:
+            continue
+        if kind != _REGISTERED and facts[i, KNOWN] < known_from:
+            known_from = facts[i, KNOWN]
+        b = _bin(plan, facts[i, EVENT])
+        if b < last_bin:
+            for slot in range(plan.columns[kind], plan.columns[kind + 1]):
+                sums[slot, b] += facts[i, VALUES + plan.column_of[slot]]
+    for slot in range(sums.shape[0]):
+        running = np.int64(0)
+        for b in range(last_bin):
+            running += sums[slot, b]
+            sums[slot, b] = running
+    return known_from
 
 
-@_jit
-def _last_day(as_of, kind, event, fact_kind, known, values, low, high, late_low, late_high):
-    """Last day before the as-of date on which a fact of this kind still stands; NEVER if there is none. [low, high) are on time."""
-    best = event[high - 1] if high > low else NEVER
-    retracted = False
-    for i in range(late_low, late_high):
-        if fact_kind[i] == kind and known[i] < as_of:
-            if values[i, 0] <= 0:
-                retracted = True
-            elif event[i] > best:
-                best = event[i]
-    if not retracted:
-        return best
-    while best > NEVER and _net_on_day(best, as_of, kind, event, fact_kind, known, values, low, high, late_low, late_high) <= 0:
-        earlier = NEVER
-        for i in range(low, high):
-            if event[i] < best and event[i] > earlier:
-                earlier = event[i]
-        for i in range(late_low, late_high):
-            if fact_kind[i] == kind and known[i] < as_of and event[i] < best and event[i] > earlier:
-                earlier = event[i]
-        best = earlier
-    return best
+@jit
+def _difference(plan, sums, low, out):
+    """Each window of each date as a difference of running sums."""
+    for w in range(len(plan.windows)):
+        slot, since, until = plan.windows[w, 0], plan.windows[w, 1], plan.windows[w, 2]
+        for d in range(len(plan.as_of)):
+            total = sums[slot, plan.edge_at[d, until]]
+            out[w, low + d] = total if since < 0 else total - sums[slot, plan.edge_at[d, since]]
 
 
-@_jit
-def _snapshot(touched, n_touched, amounts, counts, out):
+@jit
+def _take_out_unknown(facts, n, plan, latest, low, out):
+    """Take facts out of the dates that lie after they happened but not after they became known."""
+    for i in range(n):
+        event, known, kind = facts[i, EVENT], facts[i, KNOWN], facts[i, KIND]
+        if known == event or known >= latest:
+            continue
+        d = np.searchsorted(plan.as_of, event, side="right")
+        while d < len(plan.as_of) and plan.known[d] <= known:
+            back = plan.as_of[d] - event
+            for w in range(plan.window_of_kind[kind], plan.window_of_kind[kind + 1]):
+                since, until = plan.windows[w, 1], plan.windows[w, 2]
+                if back > plan.edges[until] and (since < 0 or back <= plan.edges[since]):
+                    out[w, low + d] -= facts[i, VALUES + plan.column_of[plan.windows[w, 0]]]
+            d += 1
+
+
+@jit
+def _sort_walked(facts, n, plan, latest, kind):
+    """Facts of one kind by bin: their places, and where each bin begins."""
+    begins = np.zeros(len(plan.bounds) + 1, np.int64)
+    size = 0
+    for i in range(n):
+        if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
+            b = _bin(plan, facts[i, EVENT])
+            if b < len(plan.bounds):
+                begins[b + 1] += 1
+                size += 1
+    for b in range(len(plan.bounds)):
+        begins[b + 1] += begins[b]
+    places, at = np.empty(size, np.int64), begins.copy()
+    for i in range(n):
+        if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
+            b = _bin(plan, facts[i, EVENT])
+            if b < len(plan.bounds):
+                places[at[b]] = i
+                at[b] += 1
+    return places, begins
+
+
+@jit
+def _last_day(facts, places, begins, newest, known):
+    """Last day on which a fact known before a day still stands, from the newest bin backwards; NEVER if there is none."""
+    for b in range(newest, -1, -1):
+        limit = FOREVER
+        while limit > NEVER:
+            best = NEVER
+            for p in range(begins[b], begins[b + 1]):
+                i = places[p]
+                if facts[i, KNOWN] < known and best < facts[i, EVENT] < limit and facts[i, VALUES] > 0:
+                    best = facts[i, EVENT]
+            if best > NEVER:
+                net = 0
+                for p in range(begins[b], begins[b + 1]):
+                    i = places[p]
+                    if facts[i, KNOWN] < known and facts[i, EVENT] == best:
+                        net += facts[i, VALUES]
+                if net > 0:
+                    return best
+            limit = best
+    return NEVER
+
+
+@jit
+def _local_codes(facts, places, local):
+    """Counterparties as numbers from 0, in the order in which they are met; `local` is put back as it was."""
+    party, size = np.empty(len(places), np.int64), 0
+    for p in range(len(places)):
+        code = facts[places[p], PARTY]
+        if local[code + 1] < 0:
+            local[code + 1] = size
+            size += 1
+        party[p] = local[code + 1]
+    for p in range(len(places)):
+        local[facts[places[p], PARTY] + 1] = -1
+    return party, size
+
+
+@jit
+def _square(high, low, amount):
+    """Add amount^2 to a 128-bit sum (high, low)."""
+    a = np.uint64(abs(amount))
+    top, bottom = a >> np.uint64(32), a & np.uint64(0xFFFFFFFF)
+    middle = top * bottom
+    part = (middle & np.uint64(0x7FFFFFFF)) << np.uint64(33)
+    square = bottom * bottom + part
+    high += top * top + (middle >> np.uint64(31)) + np.uint64(square < part)
+    total = low + square
+    return high + np.uint64(total < square), total
+
+
+@jit
+def _measure(amounts, counts, size, out, at, row):
     """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
-    distinct, repeated, total, top = 0, 0, 0, 0
-    for t in range(n_touched):
-        party = touched[t]
+    distinct, repeated, total, top = 0, 0, np.int64(0), np.int64(0)
+    high, low = np.uint64(0), np.uint64(0)
+    for party in range(size):
         if counts[party] > 0:
             distinct += 1
             total += amounts[party]
             repeated += counts[party] > 1
             top = max(top, amounts[party])
-    out[0] = distinct
-    out[1] = out[2] = out[3] = np.nan
+            high, low = _square(high, low, amounts[party])
+    out[at, row] = distinct
+    out[at + 1, row] = out[at + 2, row] = out[at + 3, row] = np.nan
     if distinct > 0:
-        out[3] = repeated / distinct
+        out[at + 3, row] = repeated / distinct
     if total > 0:
-        hhi = 0.0
-        for t in range(n_touched):
-            party = touched[t]
-            if counts[party] > 0:
-                share = amounts[party] / total
-                hhi += share * share
-        out[1] = hhi
-        out[2] = top / total
+        squares = np.float64(high) * 18446744073709551616.0 + np.float64(low)
+        out[at + 1, row] = squares / (np.float64(total) * np.float64(total))
+        out[at + 2, row] = top / total
 
 
-@_jit
-def _add(i, party, values, amounts, counts, marked, touched, n_touched):
-    """Add one fact to its counterparty; return how many counterparties have been touched."""
-    p = party[i]
-    if not marked[p]:
-        marked[p] = True
-        touched[n_touched] = p
-        n_touched += 1
-    counts[p] += values[i, 0]
-    amounts[p] += values[i, 1]
-    return n_touched
-
-
-@_jit
-def _parties(as_of, kind, fact_kind, event, known, party, values, low, high, late_low, late_high, size, out):
-    """Walk one kind backwards from the as-of date through nested windows; [low, high) are its facts known on time."""
+@jit
+def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
+    """Walk one kind backwards from each date through its nested windows."""
+    party, size = _local_codes(facts, places, local)
     amounts, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    marked, touched = np.zeros(size, np.bool_), np.zeros(size, np.int64)
-    n_touched, newest, previous = 0, high - 1, 0
-    for w in range(len(_PARTY_WINDOWS)):
-        window = _PARTY_WINDOWS[w]
-        while newest >= low and event[newest] >= as_of - window:
-            n_touched = _add(newest, party, values, amounts, counts, marked, touched, n_touched)
-            newest -= 1
-        for i in range(late_low, late_high):
-            if fact_kind[i] == kind and known[i] < as_of and previous < as_of - event[i] <= window:
-                n_touched = _add(i, party, values, amounts, counts, marked, touched, n_touched)
-        _snapshot(touched, n_touched, amounts, counts, out[w])
-        previous = window
+    for d in range(len(plan.as_of)):
+        amounts[:] = 0
+        counts[:] = 0
+        newest = plan.edge_at[d, 0]
+        for w in range(len(plan.walks)):
+            if plan.walks[w, 0] != kind:
+                continue
+            oldest = plan.edge_at[d, plan.walks[w, 1]]
+            for p in range(begins[oldest + 1], begins[newest + 1]):
+                i = places[p]
+                if facts[i, KNOWN] < plan.known[d]:
+                    counts[party[p]] += facts[i, VALUES]
+                    amounts[party[p]] += facts[i, VALUES + 1]
+            _measure(amounts, counts, size, out, w * _METRICS, first_row + d)
+            newest = oldest
 
 
-@_jit
-def _sum_kind(kind, event, values, low, high, as_of, row_low, row_high, sums):
-    """Sum one kind of one supplier's on-time facts over every interval of its rows; return where each row's past ends."""
-    running = np.zeros((high - low + 1, COLUMNS), np.int64)
-    for i in range(low, high):
-        for c in range(COLUMNS):
-            running[i - low + 1, c] = running[i - low, c] + values[i, c]
-    ends = np.empty(row_high - row_low, np.int64)
-    at = np.full(INTERVALS, low, np.int64)
-    for row in range(row_low, row_high):
-        for e in range(INTERVALS):
-            while at[e] < high and event[at[e]] < as_of[row] - _EDGES[e]:
-                at[e] += 1
-        ends[row - row_low] = at[0]
-        for e in range(INTERVALS):
-            older = at[e + 1] - low if e + 1 < INTERVALS else 0
-            for c in range(COLUMNS):
-                sums[row, kind, c, e] = running[at[e] - low, c] - running[older, c]
-    return ends
+@jit
+def _aggregate(tables, offsets, plan, facts, local, known_from, sums, windows, last, parties):
+    """Aggregate suppliers one by one; return at which supplier the room for facts ran out, and how much it needs."""
+    dates = len(plan.as_of)
+    latest = plan.known[-1]
+    for s in range(len(known_from)):
+        mine = (
+            tables[0][offsets[0, s] : offsets[0, s + 1]],
+            tables[1][offsets[1, s] : offsets[1, s + 1]],
+            tables[2][offsets[2, s] : offsets[2, s + 1]],
+            tables[3][offsets[3, s] : offsets[3, s + 1]],
+            tables[4][offsets[4, s] : offsets[4, s + 1]],
+            tables[5][offsets[5, s] : offsets[5, s + 1]],
+            tables[6][offsets[6, s] : offsets[6, s + 1]],
+            tables[7][offsets[7, s] : offsets[7, s + 1]],
+            tables[8][offsets[8, s] : offsets[8, s + 1]],
+            tables[9][offsets[9, s] : offsets[9, s + 1]],
+        )
+        n = derive(mine, facts)
+        if n > len(facts):
+            return s, n
+        known_from[s] = _sum_bins(facts, n, plan, latest, sums)
+        row = s * dates
+        _difference(plan, sums, row, windows)
+        _take_out_unknown(facts, n, plan, latest, row, windows)
+        for kind in range(len(plan.walked)):
+            if plan.walked[kind]:
+                places, begins = _sort_walked(facts, n, plan, latest, kind)
+                if plan.last[kind] >= 0:
+                    for d in range(dates):
+                        last[plan.last[kind], row + d] = _last_day(facts, places, begins, plan.edge_at[d, 0], plan.known[d])
+                _walk_parties(facts, places, begins, plan, kind, local, row, parties)
+    return len(known_from), 0
 
 
-@_jit
-def _add_late(as_of, fact_kind, event, known, values, late_low, late_high, sums):
-    """Add the facts that became known later than they happened, where they were known before the as-of date."""
-    for i in range(late_low, late_high):
-        if known[i] < as_of:
-            e = _interval(as_of - event[i])
-            for c in range(COLUMNS):
-                sums[fact_kind[i], c, e] += values[i, c]
-
-
-@_jit
-def aggregate_into(fact_kind, event, known, party, values, offsets, on_time, party_counts, row_offsets, as_of, sums, last, parties):
-    """Fill the aggregates of every (supplier, as-of) row.
+class Kernel:
+    """Room and schedule for any number of calls; one per thread.
 
     Parameters
     ----------
-    fact_kind, event, known, party : arrays (facts,)
-        int8, int32 days, int32 days, int32 codes local to the supplier; per supplier first the facts known on time, then the late ones,
-        both in the ledger's total order.
-    values : int64 array (facts, COLUMNS)
-    offsets, on_time : int64 arrays (suppliers + 1,), (suppliers,)
-        Where each supplier's facts begin, and where its late lane begins.
-    party_counts : int64 array (suppliers,)
-        Number of counterparty codes of each supplier.
-    row_offsets, as_of : int64 array (suppliers + 1,), int32 array (rows,)
-        Which rows belong to each supplier, and their as-of days, ascending within a supplier.
-    sums, last, parties : int64 (rows, kinds, COLUMNS, INTERVALS), int32 (rows, kinds), float64 (rows, party kinds, party windows, metrics)
-        Results: additive sums, last day or NEVER, counterparty metrics.
+    plan : Plan
+    dates : Schedule
     """
-    for s in range(len(offsets) - 1):
-        late_low, late_high = on_time[s], offsets[s + 1]
-        row_low, row_high = row_offsets[s], row_offsets[s + 1]
-        size = max(party_counts[s], 1)
-        low = offsets[s]
-        for kind in range(_K):
-            high = low
-            while high < late_low and fact_kind[high] == kind:
-                high += 1
-            ends = _sum_kind(kind, event, values, low, high, as_of, row_low, row_high, sums)
-            for row in range(row_low, row_high):
-                day, end = as_of[row], ends[row - row_low]
-                last[row, kind] = _last_day(day, kind, event, fact_kind, known, values, low, end, late_low, late_high)
-                for p in range(len(_PARTY_KINDS)):
-                    if _PARTY_KINDS[p] == kind:
-                        _parties(
-                            day, kind, fact_kind, event, known, party, values, low, end, late_low, late_high, size, parties[row, p]
-                        )  # fmt: skip
-            low = high
-        for row in range(row_low, row_high):
-            _add_late(as_of[row], fact_kind, event, known, values, late_low, late_high, sums[row])
 
+    def __init__(self, plan: Plan, dates: Schedule) -> None:
+        """Make room for the running sums and a first lot of facts."""
+        self._plan, self._dates = plan, dates
+        self._facts: Facts = room(_ROOM)
+        self._sums = np.zeros((len(dates.column_of), len(dates.bounds) + 1), dtype=np.int64)
 
-def aggregate(
-    facts: tuple[npt.NDArray[Any], ...],
-    *,
-    offsets: npt.NDArray[np.int64],
-    on_time: npt.NDArray[np.int64],
-    party_counts: npt.NDArray[np.int64],
-    row_offsets: npt.NDArray[np.int64],
-    as_of: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Return sums, last days and counterparty metrics of every row; arrays as in `aggregate_into`."""
-    rows = len(as_of)
-    sums = np.zeros((rows, _K, COLUMNS, INTERVALS), dtype=np.int64)
-    last = np.full((rows, _K), NEVER, dtype=np.int32)
-    parties = np.full((rows, len(PARTY_KINDS), len(PARTY_WINDOWS), len(PARTY_METRICS)), np.nan)
-    aggregate_into(*facts, offsets, on_time, party_counts, row_offsets, as_of, sums, last, parties)
-    return sums, last, parties
+    def aggregate(self, tables: tuple[Any, ...], offsets: Any, parties: int) -> tuple[Any, Any, Any, Any]:
+        """Aggregate a bucket of suppliers.
+
+        Parameters
+        ----------
+        tables : tuple of structured arrays
+            Records of each table of `features.records.RECORDS`, by supplier.
+        offsets : int64 array (tables, suppliers + 1)
+            Where each supplier's records begin.
+        parties : int
+            Number of counterparty codes.
+
+        Returns
+        -------
+        tuple of arrays
+            Window sums int64 (windows, rows), last days int32 (last, rows), counterparty measures float64 (parties x metrics, rows), and
+            the first day anything was known of each supplier, int32 (suppliers,). Rows are suppliers x dates, dates the faster.
+        """
+        suppliers, dates = offsets.shape[1] - 1, len(self._dates.as_of)
+        rows = suppliers * dates
+        windows = np.empty((len(self._plan.windows), rows), dtype=np.int64)
+        last = np.full((len(self._plan.last), rows), NEVER, dtype=np.int32)
+        measures = np.empty((len(self._plan.parties) * _METRICS, rows), dtype=np.float64)
+        known_from = np.empty(suppliers, dtype=np.int32)
+        local = np.full(parties + 1, -1, dtype=np.int32)
+        done = 0
+        while done < suppliers:
+            more, needed = _aggregate(
+                tables, offsets[:, done:], self._dates, self._facts, local, known_from[done:], self._sums,
+                windows[:, done * dates :], last[:, done * dates :], measures[:, done * dates :],
+            )  # fmt: skip
+            done += more
+            if done < suppliers:
+                self._facts = room(2 * needed)
+        return windows, last, measures, known_from

@@ -5,14 +5,20 @@ text it shows; so the file is read once more, line by line, where it has any. A 
 takes all the lines up to the next one or the end of the file with it, and each of them counts as lost.
 """
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from features.raw_files import open_bytes
+from credit.errors import TableUnreadable
+from features.raw_files import encoding_remedy, open_bytes
 from features.rejects import REJECTS_TABLE, VALUE_LENGTH
+
+MOST_MISSHAPEN = 100_000
+"""A file with more rows than this that cannot be split is refused whole: each of them costs DuckDB a kilobyte."""
 
 _SHAPE_RULES = {
     "MISSING COLUMNS": "row_has_the_headers_cells",
@@ -31,6 +37,41 @@ class _Extent:
     lines_before: int
     lines: int = 0
     odd_quotes: bool = False
+
+
+def refuse_many_misshapen(path: Path, file: str, columns: int) -> None:
+    """Refuse a file with more than `MOST_MISSHAPEN` rows that cannot be split, before DuckDB collects them all.
+
+    Raises
+    ------
+    TableUnreadable
+        Saying where the first of them stands and what is wrong with most.
+    """
+    found, undecodable, row, first = 0, 0, 0, 0
+    with open_bytes(path) as stream:
+        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""), strict=True)
+        while found <= MOST_MISSHAPEN:
+            row += 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                cells = []
+            else:
+                if not cells:
+                    row -= 1
+                    continue
+            text = "".join(cells)
+            damaged = not text.isascii() and any("\udc80" <= one <= "\udcff" for one in text)
+            if damaged or len(cells) != columns:
+                first = first or row
+                found += 1
+                undecodable += damaged
+    lost = f"more than {MOST_MISSHAPEN:,} rows cannot be split into the header's {columns} cells, the first is row {first - 1}"
+    if undecodable > found / 2:
+        raise TableUnreadable(encoding_remedy(file, lost + ", most are not UTF-8"))
+    raise TableUnreadable(f"{file}: {lost}; write every row with the header's cells, quotes in pairs, and export the table again")
 
 
 def set_misshapen_aside(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:

@@ -18,7 +18,7 @@ from features.columns import Table
 from features.raw_files import encoding_remedy, find_files, known_zone, read_import_note
 from features.rejects import REJECTS_TABLE, Rejects
 from features.rules import RULES
-from features.stage import open_workspace, stage_table
+from features.stage import open_workspace, refused_by_engine, stage_table, still_answers
 from features.tables import CONTRACT, REQUIRED_TABLES
 
 DEFAULT_ZONE = "Asia/Shanghai"
@@ -221,8 +221,11 @@ def _read_one(
         staged = stage_table(con, table, paths[0])
         digests[file] = staged.digest
         rows, rejected = accept_rows(con, table, staged, known)
-    except TableUnreadable as error:
-        return TableReading(file, problem=str(error))
+    except (TableUnreadable, duckdb.Error) as error:
+        refusal = error if isinstance(error, TableUnreadable) else refused_by_engine(file, error)
+        if not still_answers(con):
+            raise refusal from None
+        return TableReading(file, problem=str(refusal))
     problem = None
     if rejected > share * rows:
         lost = f"{rejected} of {rows} rows were set aside, more than the share of {share:.1%} allowed"
@@ -240,11 +243,11 @@ def _too_many_lost(con: duckdb.DuckDBPyConnection, table: str, file: str, lost: 
         {"table": table},
     ).fetchone()
     if found is None:
-        return f"{file}: {lost}"
+        return f"{file}: {lost}; `lianxin check` lists each; correct the file, or allow a larger share"
     rule, count, (row, column, value) = found
     if rule == "text_is_utf8":
         return encoding_remedy(file, f"{lost}: in {count} the text is not UTF-8, first in row {row}")
     return (
         f"{file}: {lost}; most often {rule} ({RULES[rule].en}): {count} rows, first row {row}, column {column or '-'}, "
-        f"value {value!r}; `lianxin check` lists each; correct the file, or allow a larger share"
+        f"value {value!r}; {RULES[rule].remedy_en}; `lianxin check` lists each; correct the file, or allow a larger share"
     )

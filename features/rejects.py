@@ -1,7 +1,7 @@
 """The rows that were set aside: counted, listed, and saved as files a person can work through.
 
 A row is set aside once per rule it breaks, with the file, the row (the first row after the header is 1; blank lines do
-not count), the column, the rule and the value cut at 80 characters.
+not count), the column, the rule, the value cut at 80 characters, and what to do.
 """
 
 import csv
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from features.rules import RULES
 from features.tables import CONTRACT
 
 REJECTS_TABLE = "work.rejects"
@@ -28,6 +29,11 @@ class Reject:
     column: str
     rule: str
     value: str
+
+    def remedy(self, language: str = "en") -> str:
+        """What to do about it, in English, or in Chinese for ``zh``."""
+        rule = RULES[self.rule]
+        return rule.remedy_zh if language.startswith("zh") else rule.remedy_en
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,16 @@ class Rejects:
                 continue
             with path.open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.writer(stream)
-                writer.writerow(("file", "row", "column", "rule", "value"))
+                writer.writerow(("file", "row", "column", "rule", "value", "remedy_zh", "remedy_en"))
                 writer.writerow(_line(first))
                 writer.writerows(_line(reject) for reject in rows)
             written.append(path)
         return tuple(written)
 
 
-def _line(reject: Reject) -> tuple[str, int, str, str, str]:
-    return reject.file, reject.row, reject.column, reject.rule, without_formula(reject.value)
+def _line(reject: Reject) -> tuple[str, int, str, str, str, str, str]:
+    value = without_formula(reject.value)
+    return reject.file, reject.row, reject.column, reject.rule, value, reject.remedy("zh"), reject.remedy()
 
 
 def without_formula(value: str) -> str:

@@ -97,17 +97,18 @@ def ledger_build(
     Example: `lianxin ledger build work/tables work/ledger`
     """
     from features.ledger import build_ledger
+    from features.store import save_ledger
     from lianxin.opening import read_checked
 
     with progress("ledger") as tell:
         tables, report = read_checked(folder, zone, tell)
         ledger = build_ledger(tables, quality=report.shares, progress=tell)
         tell("saving", 0.9)
-        ledger.save(out)
+        save_ledger(ledger, out)
     result = {
         "ledger": str(out),
         "suppliers": len(ledger.supplier_ids),
-        "facts": len(ledger.arrays["kind"]),
+        "facts": ledger.facts,
         "first_day": ledger.first_day,
         "last_known_day": ledger.last_known_day,
         "rows_set_aside": len(report.rejects),

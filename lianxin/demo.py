@@ -90,7 +90,7 @@ Ctrl-C stops the service and its database.""",
         """Choose the supplier of the examples: at the lower quartile of points, so that there is something to explain."""
         import numpy as np
 
-        from features.ledger import open_ledger
+        from features.store import open_ledger
         from serving.assess import score_batch
         from training.bundle import ScoringBundle
 
@@ -134,13 +134,11 @@ Ctrl-C stops the service and its database.""",
 
     def _build(self, tell: Progress) -> str:
         from features.catalog import CATALOG_VERSION
-        from features.ledger import FORMAT
+        from features.store import FORMAT, save_ledger
 
         ledger = self._ledger(tell)
-        ledger.save(self.work / "ledger")
-        return (
-            f"format {FORMAT}, catalogue {CATALOG_VERSION}, {len(ledger.arrays['kind'])} facts, sources {sorted(ledger.digests.values())}"
-        )
+        save_ledger(ledger, self.work / "ledger")
+        return f"format {FORMAT}, catalogue {CATALOG_VERSION}, {ledger.facts} facts, sources {sorted(ledger.digests.values())}"
 
     def _read(self, tell: Progress) -> "tuple[RawTables, QualityReport]":
         """Read the tables once, for whichever step needs them first."""

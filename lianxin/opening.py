@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from credit.errors import BundleTampered, TableUnreadable
-from features.ledger import Ledger, build_ledger, open_ledger
+from features.ledger import Ledger, build_ledger
 from features.quality import QualityReport, measure_quality
 from features.read import RawTables, read_folder
+from features.store import open_ledger
 from lianxin.console import Progress
 from training.bundle import ScoringBundle
 

@@ -17,7 +17,8 @@ from urllib.parse import quote
 import uvicorn
 
 from credit.errors import BundleTampered, ServiceUnavailable
-from features.ledger import Ledger, open_ledger
+from features.ledger import Ledger
+from features.store import open_ledger
 from serving.app import create_app
 from serving.assess import assess
 from serving.database import Tell, create_key, list_keys, open_database, revoke_key
@@ -163,7 +164,7 @@ def _announce(running: RunningService, tell: Tell, on_ready: Callable[[RunningSe
 
 def _known_supplier(ledger: Ledger) -> str:
     """Return a supplier of whom something is known."""
-    return str(ledger.supplier_ids[int(ledger.arrays["known_from"].argmin())])
+    return str(ledger.supplier_ids[int(ledger.known_from.argmin())])
 
 
 @contextmanager

@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from features.build import evaluate
 from features.catalog import CATALOG
-from features.facts import COLUMNS, EDGES, INTERVALS, KIND_INDEX, KINDS, PARTY_KINDS, PARTY_METRICS, PARTY_WINDOWS
+from features.evaluate import evaluate, plan_of
+from features.facts import EXPIRY_NOTICE_DAYS, KIND_INDEX, LONG_TERM_DAYS, PARTY_METRICS, ROUND_FEN, column_index
 from features.formula import Aggregates
-from features.kernel import NEVER
 from features.read import RawTables
+from features.versions import NEVER
+
+PLAN = plan_of(CATALOG)
 
 Row = dict[str, Any]
 EPOCH = date(1970, 1, 1)
@@ -30,30 +32,44 @@ KEYS = {
     "reviews": ("review_id", "order_id", "supplier_id"),
     "purchases": ("purchase_id",),
     "invoices": ("invoice_id",),
+    "inventory": ("supplier_id", "observed_at", "category"),
+    "production": ("supplier_id", "observed_at"),
+    "certificates": ("supplier_id", "certificate", "issued_on"),
+    "cooperations": ("supplier_id", "partner_id", "content", "started_on"),
 }
-OWN_DAY = {"orders": "ordered_at", "reviews": "reviewed_at", "purchases": "purchased_at", "invoices": "issued_at"}
+OWN_DAY = {
+    "orders": "ordered_at",
+    "reviews": "reviewed_at",
+    "purchases": "purchased_at",
+    "invoices": "issued_at",
+    "certificates": "issued_on",
+    "cooperations": "started_on",
+}
 """A row is known from its own day on, whatever earlier day stands in another of its cells."""
 
 
-def features_by_loop(tables: RawTables, supplier_id: str, as_of: date) -> npt.NDArray[np.float64] | None:
+def features_by_loop(tables: RawTables, supplier_id: str, as_of: date, as_known_at: date | None = None) -> npt.NDArray[np.float64] | None:
     """Values of the whole catalogue for one supplier and date, or None if nothing was ever known of it before."""
     day = (as_of - EPOCH).days
+    known = day if as_known_at is None else (as_known_at - EPOCH).days
     told = {table: _told(tables, table, supplier_id) for table in KEYS}
-    facts = _facts_known(told, supplier_id, day, tables.zone)
-    if not _tells(facts) and not any(
-        _tells(_facts_known(told, supplier_id, earlier, tables.zone)) for earlier in _days(told, day, tables.zone)
-    ):
+    facts = _facts_known(told, supplier_id, day, known, tables.zone)
+    first = min(day, known)
+    days = (*_days(told, first, tables.zone), first)
+    was_known = any(_tells(_facts_known(told, supplier_id, then, then, tables.zone)) for then in days)
+    if not was_known:
         return None
-    sums = np.zeros((1, len(KINDS), COLUMNS, INTERVALS), dtype=np.int64)
-    last = np.full((1, len(KINDS)), NEVER, dtype=np.int32)
-    for kind, event, _, values in facts:
-        for interval, edge in enumerate(EDGES):
-            older = EDGES[interval + 1] if interval + 1 < INTERVALS else 10**6
-            if day - older <= event < day - edge:
-                for column, value in enumerate((1, *values)):
-                    sums[0, kind, column, interval] += value
-        last[0, kind] = max(last[0, kind], event)
-    rows_of = Aggregates(sums=sums, last=last, parties=_parties(facts, day), as_of=np.array([day], dtype=np.int32))
+    windows = np.zeros((len(PLAN.windows), 1), dtype=np.int64)
+    for place, window in enumerate(PLAN.windows):
+        column = column_index(window.kind, window.column)
+        for kind, event, _, values in facts:
+            is_inside = event < day - window.until and (window.since is None or event >= day - window.since)
+            if KIND_INDEX[window.kind] == kind and is_inside:
+                windows[place, 0] += (1, *values)[column]
+    last = np.full((len(PLAN.last), 1), NEVER, dtype=np.int32)
+    for place, need in enumerate(PLAN.last):
+        last[place, 0] = max((event for kind, event, _, _ in facts if kind == KIND_INDEX[need.kind]), default=NEVER)
+    rows_of = Aggregates(PLAN, windows, last, _parties(facts, day), np.array([day], dtype=np.int32))
     return np.asarray(evaluate(rows_of, CATALOG, tables.present)[0])
 
 
@@ -72,15 +88,15 @@ def _told(tables: RawTables, table: str, supplier_id: str) -> list[list[Row]]:
     return [sorted(found, key=lambda row: row["recorded_at"] or datetime.min) for found in versions.values()]
 
 
-def _facts_known(told: Mapping[str, list[list[Row]]], supplier_id: str, day: int, zone: str) -> list["Fact"]:
-    """What was believed of the supplier at the start of a day: from the last version of each row, once the row's own day had passed."""
+def _facts_known(told: Mapping[str, list[list[Row]]], supplier_id: str, day: int, known: int, zone: str) -> list["Fact"]:
+    """What was believed of the supplier at the start of day `known` about the time before `day`: from the last version of each row."""
     rows = {
-        table: [row for row in (_believed(versions, day, zone) for versions in found) if row and row["supplier_id"] == supplier_id]
+        table: [row for row in (_believed(versions, known, zone) for versions in found) if row and row["supplier_id"] == supplier_id]
         for table, found in told.items()
     }
     for table, column in OWN_DAY.items():
-        rows[table] = [row for row in rows[table] if _day(row[column], zone) < day]
-    return [fact for fact in _facts(rows, zone) if fact[1] < day]
+        rows[table] = [row for row in rows[table] if _day(row[column], zone) < known]
+    return [fact for fact in _facts(rows, zone) if fact[1] < min(day, known)]
 
 
 def _believed(versions: list[Row], day: int, zone: str) -> Row | None:
@@ -131,7 +147,10 @@ def _facts(rows: Mapping[str, list[Row]], zone: str) -> Iterable[Fact]:
             yield fact("purchase_cancelled", day(row, "cancelled_at"), row["vendor_id"], _fen(row["amount"]))
     for row in rows["reviews"]:
         stars = round(row["rating"] * 100)
-        yield fact("reviewed", day(row, "reviewed_at"), row["buyer_id"] or "", stars, stars <= 200, stars >= 500, len(row["text"] or ""))
+        length = len(row["text"] or "")
+        marks = (stars, stars <= 200, stars >= 500, length, length > 0, 0)
+        yield fact("reviewed", day(row, "reviewed_at"), row["buyer_id"] or "", *marks)
+    yield from _standing_facts(rows, fact, day)
     yield from _invoice_facts(rows["invoices"], fact, day)
     yield from _order_facts(rows["orders"], rows["fulfilments"], fact, day)
 
@@ -140,12 +159,40 @@ def _invoice_facts(invoices: list[Row], fact: Callable[..., Fact], day: Callable
     for row in invoices:
         issued, due, paid = day(row, "issued_at"), day(row, "due_at"), day(row, "paid_at")
         received = _fen(row["amount"] if row["paid_amount"] is None else row["paid_amount"])
-        yield fact("invoiced", issued, row["buyer_id"], _fen(row["amount"]), due - issued)
-        yield fact("invoice_due", due, row["buyer_id"], _fen(row["amount"]))
+        face, aged = _fen(row["amount"]), issued + LONG_TERM_DAYS
+        yield fact("invoiced", issued, row["buyer_id"], face, due - issued, due - issued > LONG_TERM_DAYS)
+        yield fact("invoice_due", due, row["buyer_id"], face)
+        yield fact("invoice_aged", aged, row["buyer_id"], face)
         if paid is not None:
             late = max(paid - due, 0)
-            yield fact("invoice_closed", max(due, paid), row["buyer_id"], min(received, _fen(row["amount"])))
-            yield fact("invoice_paid", paid, row["buyer_id"], received, late, late > 0, received * late)
+            yield fact("invoice_closed", max(due, paid), row["buyer_id"], min(received, face))
+            yield fact("invoice_aged_closed", max(aged, paid), row["buyer_id"], min(received, face))
+            told = (received, late, late > 0, received * late, paid > aged, face, max(face - received, 0))
+            yield fact("invoice_paid", paid, row["buyer_id"], *told)
+
+
+def _standing_facts(rows: Mapping[str, list[Row]], fact: Callable[..., Fact], day: Callable[[Row, str], Any]) -> Iterable[Fact]:
+    for row in rows["inventory"]:
+        cover = row["days_of_cover"]
+        yield fact("stock_observed", day(row, "observed_at"), "", _fen(row["value"]), round((cover or 0) * 100), cover is not None)
+    for row in rows["production"]:
+        used = round(row["utilisation"] * 10_000)
+        yield fact("production_observed", day(row, "observed_at"), "", used, row["state"] == "reduced", row["state"] == "stopped")
+    for row in rows["certificates"]:
+        issued, expires = day(row, "issued_on"), day(row, "expires_on")
+        is_quality = row["certificate"] not in ("business_licence", "tax_registration")
+        yield fact("certificate_issued", issued, "", is_quality)
+        if row["verified_at"]:
+            yield fact("certificate_verified", day(row, "verified_at"))
+        if expires is not None:
+            yield fact("certificate_expiring", max(issued, expires - EXPIRY_NOTICE_DAYS))
+            yield fact("certificate_expired", expires, "", is_quality)
+    for row in rows["cooperations"]:
+        started = day(row, "started_on")
+        values = (row["level"] == "strategic", row["content"] in ("capability", "technology", "finance", "ip"), started)
+        yield fact("cooperation_started", started, row["partner_id"], *values)
+        if row["ended_on"]:
+            yield fact("cooperation_ended", day(row, "ended_on"), row["partner_id"], *values)
 
 
 def _order_facts(orders: list[Row], fulfilments: list[Row], fact: Callable[..., Fact], day: Callable[[Row, str], Any]) -> Iterable[Fact]:
@@ -156,7 +203,8 @@ def _order_facts(orders: list[Row], fulfilments: list[Row], fact: Callable[..., 
         buyer, amount = order["buyer_id"], _fen(order["amount"])
         ordered, promised, cancelled = day(order, "ordered_at"), day(order, "promised_at"), day(order, "cancelled_at")
         mine = by_order[order["order_id"]]
-        yield fact("order_placed", ordered, buyer, amount, 0 if promised is None else promised - ordered, promised is not None)
+        term = 0 if promised is None else promised - ordered
+        yield fact("order_placed", ordered, buyer, amount, term, promised is not None, amount % ROUND_FEN == 0)
         if cancelled is not None:
             yield fact("order_cancelled", cancelled, buyer, amount)
         closings = [moment for moment in (cancelled, _completed(order, mine, day)) if moment is not None]
@@ -199,17 +247,16 @@ def _completed(order: Row, deliveries: list[Row], day: Callable[[Row, str], Any]
 
 
 def _parties(facts: list[Fact], day: int) -> Any:
-    out = np.full((1, len(PARTY_KINDS), len(PARTY_WINDOWS), len(PARTY_METRICS)), np.nan)
-    for k, name in enumerate(PARTY_KINDS):
-        for w, window in enumerate(PARTY_WINDOWS):
-            amounts: dict[str, list[int]] = defaultdict(list)
-            for kind, event, party, values in sorted(facts, key=lambda fact: -fact[1]):
-                if kind == KIND_INDEX[name] and event >= day - window:
-                    amounts[party].append(values[0])
-            total = sum(map(sum, amounts.values()))
-            out[0, k, w, 0] = len(amounts)
-            if amounts:
-                out[0, k, w, 3] = sum(len(found) > 1 for found in amounts.values()) / len(amounts)
-                shares = [sum(found) / total for found in amounts.values()]
-                out[0, k, w, 1:3] = sum(share * share for share in shares), max(shares)
+    out = np.full((len(PLAN.parties) * len(PARTY_METRICS), 1), np.nan)
+    for place, need in enumerate(PLAN.parties):
+        amounts: dict[str, list[int]] = defaultdict(list)
+        for kind, event, party, values in sorted(facts, key=lambda fact: -fact[1]):
+            if kind == KIND_INDEX[need.kind] and event >= day - need.window:
+                amounts[party].append(values[0])
+        total = sum(map(sum, amounts.values()))
+        measures = [float(len(amounts)), np.nan, np.nan, np.nan]
+        if amounts:
+            shares = [sum(found) / total for found in amounts.values()]
+            measures[1:] = sum(share * share for share in shares), max(shares), sum(len(f) > 1 for f in amounts.values()) / len(amounts)
+        out[place * len(PARTY_METRICS) : (place + 1) * len(PARTY_METRICS), 0] = measures
     return out

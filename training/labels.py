@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from credit.errors import NotEnoughHistory
 from credit.outcome import Outcome, OutcomePolicy, classify
+from features.civil import civil_date
 from features.columns import Kind
-from features.facts_sql import civil_date
 from features.read import RawTables
 from features.tables import CONTRACT
 

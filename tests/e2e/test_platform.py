@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks.platform import compare
 from features.build import build_features
-from features.ledger import Ledger, build_ledger, open_ledger
+from features.ledger import Ledger, build_ledger
 from features.read import read_tables
 from features.simulate import simulate
+from features.store import open_ledger, save_ledger
 from serving.assess import BatchScores, assess, score_batch
 from training.bundle import ScoringBundle
 
@@ -37,7 +38,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     built = build_ledger(tables)
     found, result = compare(folder / "tables", folder / "mlruns", tables=tables, ledger=built)
     result.bundle.save(folder / "bundle")
-    built.save(folder / "ledger")
+    save_ledger(built, folder / "ledger")
     stored = open_ledger(folder / "ledger")
     bundle = ScoringBundle.load(folder / "bundle")
     return Line(found, bundle, built, stored, score_batch(bundle, stored, stored.latest_as_of))

@@ -12,7 +12,8 @@ import pytest
 from credit.errors import LedgerUnreadable, NotEnoughHistory, UnknownSupplier
 from features.build import build_features
 from features.facts import KIND_INDEX
-from features.ledger import Ledger, Profile, build_ledger, open_ledger
+from features.ledger import Ledger, Profile, build_ledger
+from features.store import open_ledger, save_ledger
 from tests.drawn import AS_OF, draw
 
 TABLES = {
@@ -38,7 +39,7 @@ def ledger() -> Ledger:
 @pytest.fixture(scope="module")
 def saved(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "ledger"
-    ledger.save(folder)
+    save_ledger(ledger, folder)
     return folder
 
 
@@ -137,14 +138,14 @@ def test_a_stored_ledger_can_be_moved(stored: Path, tmp_path: Path) -> None:
 
 def test_saving_twice_gives_the_same_bytes_and_replaces_the_older(ledger: Ledger, stored: Path) -> None:
     before = {file.name: file.read_bytes() for file in stored.iterdir()}
-    ledger.save(stored)
+    save_ledger(ledger, stored)
     assert {file.name: file.read_bytes() for file in stored.iterdir()} == before
     assert os.listdir(stored.parent) == [stored.name], "nothing else is left behind"
 
 
 def test_an_opened_ledger_can_be_saved_over_itself(stored: Path) -> None:
     opened = open_ledger(stored)
-    opened.save(stored)
+    save_ledger(opened, stored)
     assert facts_of(open_ledger(stored), "order_placed") == ORDERS_PLACED
 
 
@@ -159,7 +160,7 @@ def test_a_save_that_fails_halfway_leaves_the_older_ledger(
 
     monkeypatch.setattr(step, fail)
     with pytest.raises(OSError, match="no space"):
-        ledger.save(stored)
+        save_ledger(ledger, stored)
     assert {file.name: file.read_bytes() for file in stored.iterdir()} == before
     assert os.listdir(stored.parent) == [stored.name]
 
@@ -174,7 +175,7 @@ def test_a_swap_that_fails_puts_the_older_ledger_back(ledger: Ledger, stored: Pa
 
     monkeypatch.setattr(os, "replace", fail_on_the_new)
     with pytest.raises(OSError, match="interrupted"):
-        ledger.save(stored)
+        save_ledger(ledger, stored)
     assert facts_of(open_ledger(stored), "order_placed") == ORDERS_PLACED
     assert os.listdir(stored.parent) == [stored.name]
 
@@ -185,7 +186,7 @@ def test_a_folder_that_is_no_ledger_is_not_overwritten(ledger: Ledger, tmp_path:
     (tmp_path / "file").write_text("precious")
     for name in ("photos", "file"):
         with pytest.raises(LedgerUnreadable, match="exists and is not a ledger"):
-            ledger.save(tmp_path / name)
+            save_ledger(ledger, tmp_path / name)
     assert (tmp_path / "photos" / "one.jpg").read_text() == "precious"
     assert (tmp_path / "file").read_text() == "precious"
 
@@ -288,7 +289,7 @@ a        | S           | B        | -3         | 10
 def test_who_a_supplier_is_and_the_quality_of_its_import_are_kept(tmp_path: Path) -> None:
     tables = draw({"suppliers": "supplier_id | name | kind\nS | 新星精密 | enterprise", "orders": ORDERS_OF_PROFILE})
     quality = {"accuracy": 1.0, "completeness": 0.5, "consistency": 1.0, "timeliness": None, "validity": 0.99}
-    build_ledger(tables, quality=quality).save(tmp_path / "ledger")
+    save_ledger(build_ledger(tables, quality=quality), tmp_path / "ledger")
     found = open_ledger(tmp_path / "ledger")
     assert found.quality == quality
     assert found.profile("S") == Profile("新星精密", "enterprise", None, None)

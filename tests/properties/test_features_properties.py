@@ -15,7 +15,8 @@ from credit.errors import NotEnoughHistory
 from features.build import FeatureMatrix, build_features
 from features.catalog import CATALOG
 from features.evidence import evidence_rows
-from features.ledger import Ledger, build_ledger, open_ledger
+from features.ledger import Ledger, build_ledger
+from features.store import open_ledger, save_ledger
 from tests.drawn import AS_OF, tables_of
 from tests.properties.histories import History, Row, histories
 from tests.reference import features_by_loop
@@ -149,7 +150,7 @@ def test_a_supplier_without_the_others_tables_is_the_same_supplier(history: Hist
 def test_a_saved_ledger_says_the_same(history: History) -> None:
     ledger = ledger_of(history)
     with TemporaryDirectory() as folder:
-        ledger.save(Path(folder) / "ledger")
+        save_ledger(ledger, Path(folder) / "ledger")
         opened = open_ledger(Path(folder) / "ledger")
         assert rows_of(build_features(opened, DATES)) == rows_of(build_features(ledger, DATES))
         assert opened.latest_as_of == ledger.latest_as_of

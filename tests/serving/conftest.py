@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from features.ledger import Ledger, open_ledger
+from features.ledger import Ledger
+from features.store import open_ledger
 from serving.app import create_app
 from serving.keys import create_api_key
 from serving.postgres import EmbeddedPostgres
@@ -46,7 +47,7 @@ def reachable_folder() -> Iterator[Path]:
 def ledger(parts: Path) -> Iterator[Ledger]:
     ledger = open_ledger(parts / "ledger")
     yield ledger
-    ledger.evidence.close()
+    ledger.profiles.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from features.catalog import catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import read_tables
 from features.simulate.platform import simulate
+from features.store import save_ledger
 from training.bundle import Calibration, ScoringBundle
 
 
@@ -24,7 +25,7 @@ def make_ledger(folder: Path) -> Ledger:
     simulate(folder / "tables", suppliers=60, months=24, seed=20261121)
     tables, _ = read_tables(folder / "tables")
     ledger = build_ledger(tables)
-    ledger.save(folder / "ledger")
+    save_ledger(ledger, folder / "ledger")
     return ledger
 
 

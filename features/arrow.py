@@ -1,0 +1,134 @@
+"""Columns as an engine hands them over: Arrow's buffers seen as numpy arrays, without a copy and without the large library.
+
+Stands inside the second step of the walk. Takes anything that speaks the Arrow stream interface: a DuckDB relation, a table of
+pyarrow inside Spark.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import nanoarrow as na
+import numpy as np
+import numpy.typing as npt
+
+from features.civil import NONE, civil_days
+from features.compiled import jit
+from features.identity import hash_ids
+
+_OFFSETS: Final = {"string": np.int32, "large_string": np.int64, "binary": np.int32, "large_binary": np.int64}
+_NUMBERS: Final = {
+    "int8": "i1",
+    "int16": "i2",
+    "int32": "i4",
+    "int64": "i8",
+    "double": "f8",
+    "float": "f4",
+    "date32": "i4",
+    "timestamp": "i8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One column of a run of rows.
+
+    Parameters
+    ----------
+    valid : bool array (rows,)
+    numbers : int64 or float64 array (rows,), or empty for texts
+        Times in microseconds UTC, dates in days since 1970-01-01, money in fen.
+    data, offsets : uint8 array, int64 array (rows + 1,), or empty for numbers
+        UTF-8 bytes and where each row's begin.
+    is_date : bool
+        The numbers are days, not moments.
+    """
+
+    valid: npt.NDArray[np.bool_]
+    numbers: npt.NDArray[Any]
+    data: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+    is_date: bool = False
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.valid)
+
+    def hashes(self) -> npt.NDArray[np.int64]:
+        """Return a hash of each cell: XXH64 of a text, the number itself of a number; 0 where there is none."""
+        if not len(self.offsets):
+            return np.where(self.valid, self.numbers, 0).astype(np.int64)
+        out = np.empty(len(self), dtype=np.int64)
+        hash_ids(self.data, self.offsets, self.valid, out)
+        return out
+
+    def days(self, zone: str) -> npt.NDArray[np.int32]:
+        """Return civil days; NONE where there is none."""
+        if self.is_date:
+            return np.where(self.valid, self.numbers, NONE).astype(np.int32)
+        return civil_days(self.numbers, self.valid, zone)
+
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Return the number of characters (code points) of each text; 0 where there is none."""
+        out = np.zeros(len(self), dtype=np.int32)
+        _count_characters(self.data, self.offsets, self.valid, out)
+        return out
+
+    def words(self, words: tuple[str, ...]) -> npt.NDArray[np.int32]:
+        """Return the place of each text in a closed set, counted from 1; 0 where there is none."""
+        out = np.zeros(len(self), dtype=np.int32)
+        for i in np.flatnonzero(self.valid).tolist():
+            out[i] = words.index(self.data[self.offsets[i] : self.offsets[i + 1]].tobytes().decode()) + 1
+        return out
+
+    def texts(self) -> list[str | None]:
+        """Return each cell as a reader would write it."""
+        if len(self.offsets):
+            whole = self.data.tobytes()
+            bounds = zip(self.valid.tolist(), self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True)
+            return [whole[low:high].decode() if is_given else None for is_given, low, high in bounds]
+        epoch = datetime(1970, 1, 1)
+        step = timedelta(days=1) if self.is_date else timedelta(microseconds=1)
+        told = [epoch + n * step if is_given else None for is_given, n in zip(self.valid.tolist(), self.numbers.tolist(), strict=True)]
+        return [None if at is None else at.date().isoformat() if self.is_date else at.isoformat(" ") for at in told]
+
+
+@jit
+def _count_characters(data, offsets, valid, out):
+    for i in range(len(out)):
+        if valid[i]:
+            n = 0
+            for j in range(offsets[i], offsets[i + 1]):
+                n += (data[j] & 0xC0) != 0x80
+            out[i] = n
+
+
+@jit
+def _unpack(bits, start, out):
+    for i in range(len(out)):
+        out[i] = (bits[(start + i) >> 3] >> ((start + i) & 7)) & 1
+
+
+def chunks(stream: Any) -> Iterator[dict[str, Cells]]:
+    """Yield the columns of each batch of an Arrow stream, by name."""
+    for batch in na.ArrayStream(stream):
+        yield {batch.schema.field(i).name: _cells(batch.child(i), len(batch)) for i in range(batch.n_children)}
+
+
+def _cells(column: Any, rows: int) -> Cells:
+    kind, start = column.schema.type.name.lower(), column.offset
+    buffers = column.buffers
+    valid = np.ones(rows, dtype=np.bool_)
+    if len(buffers[0]):
+        _unpack(np.frombuffer(buffers[0], dtype=np.uint8), start, valid)
+    none, nowhere = np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.int64)
+    if kind in _OFFSETS:
+        offsets = np.frombuffer(buffers[1], dtype=_OFFSETS[kind], count=start + rows + 1)[start:].astype(np.int64)
+        data = np.frombuffer(buffers[2], dtype=np.uint8) if len(buffers[2]) else np.zeros(1, dtype=np.uint8)
+        return Cells(valid, nowhere, data, offsets)
+    if kind == "null":
+        return Cells(np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), none, nowhere)
+    numbers = np.frombuffer(buffers[1], dtype=_NUMBERS[kind], count=start + rows)[start:]
+    numbers = numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64, copy=False)
+    return Cells(valid, numbers, none, nowhere, is_date=kind == "date32")

@@ -1,0 +1,108 @@
+"""Moments to civil days: the day of a zone in which a UTC time falls.
+
+Stands inside the second step of the walk. A zone's rules are turned once into the moments at which its offset changes, and every time
+is then one comparison and one division; the rules are those of the tz database, read through `zoneinfo`.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from features.compiled import jit
+
+NONE: Final = np.iinfo(np.int32).min
+"""The day of a time that is not given."""
+
+ALWAYS: Final = np.iinfo(np.int64).min
+"""The recording of a row that carries none: known at the event's own time."""
+
+
+_US: Final = 86_400_000_000
+_YEARS: Final = (1900, 2120)
+
+
+@lru_cache(maxsize=8)
+def offsets_of(zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the moments (microseconds UTC) from which each offset (microseconds) of a zone holds, between 1900 and 2120."""
+    rules = ZoneInfo(zone)
+
+    def offset(at: datetime) -> int:
+        return round((rules.utcoffset(at.astimezone(rules)) or timedelta()) / timedelta(microseconds=1))
+
+    first = datetime(_YEARS[0], 1, 1, tzinfo=UTC)
+    since, held = [ALWAYS], [offset(first)]
+    low, step = first, timedelta(days=7)
+    while low.year < _YEARS[1]:
+        high = low + step
+        if offset(high) != held[-1]:
+            before, after = low, high
+            while after - before > timedelta(seconds=1):
+                middle = before + (after - before) // 2
+                before, after = (middle, after) if offset(middle) == held[-1] else (before, middle)
+            after = after.replace(microsecond=0)
+            since.append(round((after - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)))
+            held.append(offset(high))
+        low = high
+    return np.array(since, dtype=np.int64), np.array(held, dtype=np.int64)
+
+
+@jit
+def _days(at, valid, since, held, out):
+    place = len(since) - 1
+    for i in range(len(at)):
+        if not valid[i]:
+            out[i] = NONE
+            continue
+        while place > 0 and at[i] < since[place]:
+            place -= 1
+        while place + 1 < len(since) and at[i] >= since[place + 1]:
+            place += 1
+        out[i] = (at[i] + held[place]) // _US
+
+
+def civil_days(at: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], zone: str) -> npt.NDArray[np.int32]:
+    """Return the civil day in a zone of each UTC time in microseconds, as days since 1970-01-01; NONE where it is not valid.
+
+    Examples
+    --------
+    >>> civil_days(np.array([15 * 3_600_000_000, 16 * 3_600_000_000]), np.array([True, True]), "Asia/Shanghai").tolist()
+    [0, 1]
+    """
+    out = np.empty(len(at), dtype=np.int32)
+    _days(at, valid, *offsets_of(zone), out)
+    return out
+
+
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def to_day(day: date) -> int:
+    """Return a date as days since 1970-01-01.
+
+    Examples
+    --------
+    >>> to_day(date(1970, 1, 2))
+    1
+    """
+    return day.toordinal() - _EPOCH
+
+
+def to_date(day: int) -> date:
+    """Return days since 1970-01-01 as a date.
+
+    Examples
+    --------
+    >>> to_date(1)
+    datetime.date(1970, 1, 2)
+    """
+    return date.fromordinal(int(day) + _EPOCH)
+
+
+def civil_date(column: str, zone: str) -> str:
+    """Return DuckDB's expression for the civil date in a zone of a timestamp held as UTC."""
+    quoted = zone.replace("'", "''")
+    return f"((({column}) AT TIME ZONE 'UTC') AT TIME ZONE '{quoted}')::DATE"

@@ -1,0 +1,33 @@
+"""The decorator of compiled functions, with a cache that is never stale.
+
+numba keeps what it compiled beside the source and looks only at the file of the function itself: a caller in another file would go on
+with the older code of what it calls. So the cache is cleared whenever any file of this package has changed.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from numba import njit
+
+_FOLDER: Final = Path(__file__).parent
+
+
+def _clear_if_stale() -> None:
+    cache = _FOLDER / "__pycache__"
+    stamp = cache / "compiled.sha256"
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(_FOLDER.glob("*.py")))).hexdigest()
+    try:
+        if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+            return
+        for compiled in (*cache.glob("*.nbi"), *cache.glob("*.nbc")):
+            compiled.unlink(missing_ok=True)
+        stamp.write_text(digest, encoding="ascii")
+    except OSError:
+        return  # an installation nobody may write to: it was written at once, and numba caches elsewhere by its files' times
+
+
+_clear_if_stale()
+
+jit: Final[Any] = njit(cache=True, nogil=True)
+"""Compile for whatever arguments come, keep the result, and let other threads run meanwhile."""

@@ -1,0 +1,98 @@
+"""Records of a run of suppliers to their feature rows: kernel, then formulas. The one place where the two meet.
+
+Used by the batch over a ledger, by the stream over raw tables, by Spark's workers and by the service.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.feature import Feature
+from features.formula import Aggregates
+from features.kernel import Kernel
+from features.plan import Plan, schedule
+from features.segment import Segment
+
+BATCH_ROWS = 4096
+"""Feature rows computed at a time: keeps the sums of a batch within the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Feature rows of a run of suppliers.
+
+    Parameters
+    ----------
+    supplier, as_of : int32 arrays (rows,)
+        Place of the supplier in the run, and the as-of day; by supplier, then date.
+    values : float64 array (rows, features)
+    """
+
+    supplier: npt.NDArray[np.int32]
+    as_of: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float64]
+
+
+class Evaluator:
+    """Computes features of suppliers at given dates; one per thread.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+    as_of : sequence of int
+        As-of days, ascending.
+    present : frozenset of str
+        Contract tables the platform handed over; features of the others are missing.
+    known : int, optional
+        The day before which a fact must be known; each as-of day by default.
+    """
+
+    def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
+        """Lay the features' plan out on the dates."""
+        self._features, self._present = features, present
+        self._plan = plan_of(features)
+        self._days = np.asarray(as_of, dtype=np.int32)
+        self._known = known
+        self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
+
+    def rows(self, segment: Segment, parties: int) -> Rows:
+        """Return the rows of every supplier and date of which anything was known before the date.
+
+        Parameters
+        ----------
+        segment : Segment
+        parties : int
+            Number of counterparty codes.
+        """
+        step = max(BATCH_ROWS // len(self._days), 1)
+        parts = [self._batch(segment, low, min(low + step, segment.suppliers), parties) for low in range(0, segment.suppliers, step)]
+        return Rows(
+            np.concatenate([part.supplier for part in parts]),
+            np.concatenate([part.as_of for part in parts]),
+            np.concatenate([part.values for part in parts]),
+        )
+
+    def _batch(self, segment: Segment, low: int, high: int, parties: int) -> Rows:
+        windows, last, measures, known_from = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties)
+        days = np.tile(self._days, high - low)
+        suppliers = np.repeat(np.arange(low, high, dtype=np.int32), len(self._days))
+        values = evaluate(Aggregates(self._plan, windows, last, measures, days), self._features, self._present)
+        is_known = np.repeat(known_from, len(self._days)) < days
+        return Rows(suppliers, days, values) if is_known.all() else Rows(suppliers[is_known], days[is_known], values[is_known])
+
+
+def plan_of(features: Sequence[Feature]) -> Plan:
+    """Return what the features need of the kernel."""
+    return Plan.of(need for feature in features for need in feature.formula.needs())
+
+
+def evaluate(rows: Aggregates, features: Sequence[Feature], present: frozenset[str]) -> npt.NDArray[np.float64]:
+    """Compute formulas over aggregates (rows, features); features of tables the platform did not hand over are missing."""
+    values: npt.NDArray[Any] = np.full((len(rows.as_of), len(features)), np.nan)
+    for i, feature in enumerate(features):
+        if feature.tables <= present:
+            values[:, i] = feature.formula.of(rows)
+    return values

@@ -1,0 +1,317 @@
+"""Rows to records: each contract table as the few numbers per row that facts are made of.
+
+The only place that says which columns of the contract the ledger reads and how a cell becomes a number: a time the civil day of the
+zone, money fen, a quantity thousandths, a word its place in the closed set, an id a hash or a code. An engine only has to hand over
+the columns (`select_list`), in any order of rows; DuckDB, Spark and the service meet here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from features.arrow import Cells
+from features.civil import ALWAYS, NONE, civil_days
+from features.columns import Kind
+from features.identity import IdIndex, mix
+from features.tables import CONTRACT
+
+MISSING: Final = np.iinfo(np.int64).min
+"""The number of a cell that is not given."""
+
+Records = npt.NDArray[np.void]
+"""Structured array of one table's records; its fields are those of `RECORDS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One number of a record.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        How the cell becomes a number: day, fen, thousandths, hundredths, ten_thousandths, word, party, length, score, moment.
+    column : str
+        The contract column it is read from.
+    otherwise : str
+        The column that stands in where the first is missing, empty for none.
+    """
+
+    name: str
+    kind: str
+    column: str
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """How one contract table becomes records.
+
+    Parameters
+    ----------
+    table : str
+    fields : tuple of Field
+    key : tuple of str
+        Columns besides the supplier's id that tell rows of one supplier apart; versions of a row share them.
+    shown : tuple of str
+        Columns whose values, joined by "/", name the row to a reader.
+    link : str
+        Column of the order the row belongs to, empty for none.
+    """
+
+    table: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    shown: tuple[str, ...] = ()
+    link: str = ""
+
+    @property
+    def dtype(self) -> np.dtype[np.void]:
+        """The record: 8-byte numbers first, so that every field lies aligned."""
+        wide = [("key", "i8"), *([("order", "i8")] if self.link else []), ("recorded", "i8")]
+        wide += [(field.name, "i8") for field in self.fields if _WIDE[field.kind]]
+        narrow = [("supplier", "i4"), ("recorded_day", "i4"), *((field.name, "i4") for field in self.fields if not _WIDE[field.kind])]
+        return np.dtype([*wide, *narrow], align=True)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Contract columns it is read from."""
+        fields = (column for field in self.fields for column in (field.column, field.otherwise) if column)
+        link = [self.link] if self.link else []
+        return tuple(dict.fromkeys(["supplier_id", *self.key, *link, *fields, "recorded_at"]))
+
+
+_WIDE: Final[Mapping[str, bool]] = MappingProxyType(
+    {
+        "day": False,
+        "fen": True,
+        "thousandths": True,
+        "hundredths": False,
+        "ten_thousandths": False,
+        "word": False,
+        "party": False,
+        "length": False,
+        "score": False,
+        "moment": True,
+    }
+)
+
+_TABLES: Final = (
+    RecordTable("suppliers", (Field("joined", "day", "joined_at"), Field("registered", "day", "registered_on")), ()),
+    RecordTable(
+        "orders",
+        (
+            Field("ordered_at", "moment", "ordered_at"),
+            Field("ordered", "day", "ordered_at"),
+            Field("promised", "day", "promised_at"),
+            Field("cancelled", "day", "cancelled_at"),
+            Field("quantity", "thousandths", "quantity"),
+            Field("amount", "fen", "amount"),
+            Field("party", "party", "buyer_id"),
+        ),
+        ("order_id",),
+        ("order_id",),
+    ),
+    RecordTable(
+        "fulfilments",
+        (
+            Field("delivered", "day", "delivered_at"),
+            Field("inspected", "day", "accepted_at", "delivered_at"),
+            Field("returned", "day", "returned_at"),
+            Field("quantity_delivered", "thousandths", "quantity_delivered"),
+            Field("quantity_rejected", "thousandths", "quantity_rejected"),
+            Field("return_amount", "fen", "return_amount"),
+        ),
+        ("fulfilment_id", "order_id"),
+        ("order_id", "fulfilment_id"),
+        "order_id",
+    ),
+    RecordTable(
+        "reviews",
+        (
+            Field("reviewed", "day", "reviewed_at"),
+            Field("stars", "hundredths", "rating"),
+            Field("text_length", "length", "text"),
+            Field("text_score", "score", "text"),
+            Field("party", "party", "buyer_id"),
+        ),
+        ("review_id", "order_id"),
+        ("order_id", "review_id"),
+    ),
+    RecordTable(
+        "purchases",
+        (
+            Field("purchased", "day", "purchased_at"),
+            Field("cancelled", "day", "cancelled_at"),
+            Field("amount", "fen", "amount"),
+            Field("party", "party", "vendor_id"),
+        ),
+        ("purchase_id",),
+        ("purchase_id",),
+    ),
+    RecordTable(
+        "invoices",
+        (
+            Field("issued", "day", "issued_at"),
+            Field("due", "day", "due_at"),
+            Field("paid", "day", "paid_at"),
+            Field("amount", "fen", "amount"),
+            Field("paid_amount", "fen", "paid_amount"),
+            Field("party", "party", "buyer_id"),
+        ),
+        ("invoice_id",),
+        ("invoice_id",),
+    ),
+    RecordTable(
+        "inventory",
+        (Field("observed", "day", "observed_at"), Field("value", "fen", "value"), Field("cover", "hundredths", "days_of_cover")),
+        ("observed_at", "category"),
+        ("observed_at", "category"),
+    ),
+    RecordTable(
+        "production",
+        (
+            Field("observed", "day", "observed_at"),
+            Field("utilisation", "ten_thousandths", "utilisation"),
+            Field("state", "word", "state"),
+        ),
+        ("observed_at",),
+        ("observed_at",),
+    ),
+    RecordTable(
+        "certificates",
+        (
+            Field("certificate", "word", "certificate"),
+            Field("issued", "day", "issued_on"),
+            Field("expires", "day", "expires_on"),
+            Field("verified", "day", "verified_at"),
+        ),
+        ("certificate", "issued_on"),
+        ("certificate", "issued_on"),
+    ),
+    RecordTable(
+        "cooperations",
+        (
+            Field("content", "word", "content"),
+            Field("level", "word", "level"),
+            Field("started", "day", "started_on"),
+            Field("ended", "day", "ended_on"),
+            Field("party", "party", "partner_id"),
+        ),
+        ("partner_id", "content", "started_on"),
+        ("partner_id", "content", "started_on"),
+    ),
+)
+
+RECORDS: Final[Mapping[str, RecordTable]] = MappingProxyType({table.table: table for table in _TABLES})
+"""How each table of the contract the ledger reads becomes records, by name."""
+
+MOVABLE: Final = ("purchases", "invoices")
+"""Tables whose key is the platform's alone: a correction may move a row from one supplier to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The codes of suppliers and counterparties; counterparties are met as they come, suppliers are known beforehand."""
+
+    suppliers: IdIndex
+    parties: IdIndex
+
+
+Score = Callable[[Cells, npt.NDArray[np.int32]], npt.NDArray[np.int32]]
+"""Scores texts, given the day each became known."""
+
+
+def select_list(table: RecordTable, columns: Iterable[str] | None = None) -> str:
+    """Return the SQL list of the columns an engine hands over; money as whole fen, which every engine computes exactly."""
+    named = table.columns if columns is None else tuple(columns)
+    contract = CONTRACT[table.table]
+    return ", ".join(f"CAST({name} * 100 AS BIGINT) AS {name}" if contract.column(name).kind is Kind.MONEY else name for name in named)
+
+
+def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str, score: Score | None = None) -> Records:
+    """Return the records of a run of rows.
+
+    Parameters
+    ----------
+    table : RecordTable
+    cells : mapping of str to Cells
+        The table's columns by name. What no feature wants may be left out (`text`), and the key where no row has a second version.
+    codes : Codes
+    zone : str
+        Civil days are days of this zone.
+    score : callable, optional
+        Scores a review's text; 0 without it.
+    """
+    rows = len(cells["supplier_id"])
+    out = np.zeros(rows, dtype=table.dtype)
+    supplier = cells["supplier_id"]
+    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
+    recorded = cells["recorded_at"]
+    out["recorded"] = np.where(recorded.valid, recorded.numbers, ALWAYS)
+    out["recorded_day"] = civil_days(recorded.numbers, recorded.valid, zone)
+    if all(name in cells for name in table.key):
+        out["key"] = _hash_of([cells[name] for name in table.key], rows)
+    if table.link:
+        out["order"] = cells[table.link].hashes()
+    for field in table.fields:
+        if field.kind == "score":
+            if score is not None and field.column in cells:
+                out[field.name] = score(cells[field.column], _known(out, out["reviewed"]))
+        elif field.kind == "party" and field.column not in cells:
+            out[field.name] = -1
+        elif field.kind == "party":
+            party = cells[field.column]
+            out[field.name] = codes.parties.encode(party.data, party.offsets, party.valid)
+        elif field.column in cells:
+            out[field.name] = _number(field, cells, table.table, zone)
+    return out
+
+
+def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
+    """Return records that only end the older version of their key: the row now stands with another supplier."""
+    rows = len(cells["supplier_id"])
+    out = np.zeros(rows, dtype=table.dtype)
+    supplier, recorded = cells["supplier_id"], cells["recorded_at"]
+    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
+    out["recorded"] = np.where(recorded.valid, recorded.numbers, ALWAYS)
+    out["recorded_day"] = civil_days(recorded.numbers, recorded.valid, zone)
+    out["key"] = _hash_of([cells[name] for name in table.key], rows)
+    out["amount"], out["party"] = MISSING, -1
+    return out
+
+
+def _known(records: Records, event: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    return np.asarray(np.maximum(records["recorded_day"], event))
+
+
+def _hash_of(cells: list[Cells], rows: int) -> npt.NDArray[np.int64]:
+    if not cells:
+        return np.zeros(rows, dtype=np.int64)
+    out = cells[0].hashes()
+    for other in cells[1:]:
+        mixed = np.empty_like(out)
+        mix(out, other.hashes(), mixed)
+        out = mixed
+    return out
+
+
+def _number(field: Field, cells: Mapping[str, Cells], table: str, zone: str) -> npt.NDArray[Any]:
+    cell = cells[field.column]
+    if field.kind == "day":
+        days = cell.days(zone)
+        return np.where(days == NONE, cells[field.otherwise].days(zone), days) if field.otherwise else days
+    if field.kind in ("moment", "fen"):
+        return np.where(cell.valid, cell.numbers, MISSING)
+    if field.kind == "length":
+        return cell.lengths()
+    if field.kind == "word":
+        return cell.words(CONTRACT[table].column(field.column).words)
+    scale = {"thousandths": 1000, "hundredths": 100, "ten_thousandths": 10_000}[field.kind]
+    scaled = np.rint(np.where(cell.valid, cell.numbers, 0.0) * scale)
+    missing = MISSING if _WIDE[field.kind] else NONE
+    return np.where(cell.valid, scaled.astype(np.int64), missing)

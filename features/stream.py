@@ -1,0 +1,99 @@
+"""Raw tables to features in one pass, without keeping a ledger: for one training set, or where the events do not fit.
+
+The same records, facts, kernel and formulas as through a stored ledger, bucket by bucket.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from itertools import chain
+
+import numpy as np
+
+from credit.errors import OutOfRange
+from features.catalog import CATALOG
+from features.civil import to_day
+from features.collect import MEMORY, Collected, collect
+from features.evaluate import Evaluator, Rows
+from features.facts import KIND_INDEX, KINDS
+from features.feature import Feature
+from features.matrix import FeatureMatrix
+from features.read import RawTables
+
+
+def stream_features(
+    tables: RawTables,
+    as_of: Sequence[date],
+    *,
+    features: tuple[Feature, ...] = CATALOG,
+    threads: int = 1,
+    memory: int = MEMORY,
+) -> FeatureMatrix:
+    """Compute features of every supplier straight from the tables.
+
+    Parameters
+    ----------
+    tables : RawTables
+    as_of : sequence of date
+        A date stands for its start: what became known on it is not used.
+    features : tuple of Feature
+    threads : int
+        Buckets computed at a time.
+    memory : int
+        Bytes of records kept in memory before the rest goes to disk.
+
+    Returns
+    -------
+    FeatureMatrix
+        Bitwise what `build_features` gives from the ledger of the same tables.
+
+    Raises
+    ------
+    OutOfRange
+        If no as-of date is given.
+    """
+    days = sorted({to_day(day) for day in as_of})
+    if not days:
+        raise OutOfRange("no as-of date was given; name at least one")
+    columns = {column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns}
+    needed = {name for feature in features for name in feature.tables} | {"suppliers", *_joined(columns)}
+    collected = collect(
+        tables.con, zone=tables.zone, tables=frozenset(needed & tables.present), labels=False, is_wanted=columns.__contains__, memory=memory
+    )
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            done = list(
+                pool.map(lambda numbers: _run(collected, numbers, features, days, tables.present), _shares(collected.buckets, threads))
+            )
+    finally:
+        collected.close()
+    parts = sorted(chain.from_iterable(done), key=lambda part: part[0])
+    ids = np.array(collected.codes.suppliers.ids(), dtype=np.str_)
+    places = np.concatenate([rows.supplier + low for low, rows in parts])
+    return FeatureMatrix(
+        supplier_ids=ids[places],
+        as_of=np.concatenate([rows.as_of for _, rows in parts]).astype(np.int64).astype("datetime64[D]"),
+        names=tuple(feature.name for feature in features),
+        values=np.concatenate([rows.values for _, rows in parts]),
+    )
+
+
+def _joined(columns: set[str]) -> set[str]:
+    """Tables the columns lie in."""
+    return {column.partition(".")[0] for column in columns}
+
+
+def _shares(buckets: int, threads: int) -> list[range]:
+    """Every thread's buckets, dealt in turn."""
+    return [range(first, buckets, threads) for first in range(min(threads, buckets))]
+
+
+def _run(
+    collected: Collected, numbers: range, features: tuple[Feature, ...], days: list[int], present: frozenset[str]
+) -> list[tuple[int, Rows]]:
+    evaluator = Evaluator(features, days, present)
+    out = []
+    for number in numbers:
+        low, segment = collected.bucket(number)
+        out.append((low, evaluator.rows(segment, collected.codes.parties.count)))
+    return out

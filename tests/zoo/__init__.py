@@ -1,0 +1,1 @@
+"""The zoo of damaged files: each with what the door must say of it."""
