@@ -4,6 +4,7 @@ The third step of the walk. The same function serves a whole platform in trainin
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -16,12 +17,16 @@ from features.evaluate import Evaluator
 from features.feature import Feature
 from features.ledger import Ledger
 from features.matrix import FeatureMatrix, write_parquet
+from features.network import Network, add_to_network
 from features.segment import Segment, merge
 
 __all__ = ["FeatureMatrix", "build_features", "month_starts", "write_parquet"]
 
 _RUN: Final = 2048
 """Suppliers read from the segments at a time."""
+
+_KEPT: Final = 8
+"""Networks kept with an opened ledger."""
 
 
 def month_starts(first: date, last: date) -> list[date]:
@@ -79,11 +84,15 @@ def build_features(
         raise OutOfRange("no as-of date was given; name at least one")
     known = None if as_known_at is None else to_day(as_known_at)
     evaluator = Evaluator(features, days, ledger.present, known)
+    network = network_of(ledger, evaluator)
     if suppliers is None:
-        parts = [(codes, evaluator.rows(segment, len(ledger.parties))) for codes, segment in _runs(ledger)]
+        parts = [(codes, evaluator.rows(segment, len(ledger.parties), network)) for codes, segment in _runs(ledger)]
     else:
         codes = np.unique(np.array([ledger.supplier_codes[ledger.position(name)] for name in suppliers], dtype=np.int64))
-        parts = [(np.array([code]), evaluator.rows(merge(ledger.segments, code, code + 1), len(ledger.parties))) for code in codes.tolist()]
+        parts = [
+            (np.array([code]), evaluator.rows(merge(ledger.segments, code, code + 1), len(ledger.parties), network))
+            for code in codes.tolist()
+        ]
         for code, rows in parts:
             if len(rows.as_of) < len(days):
                 asked = min(days[0], days[0] if known is None else known)
@@ -104,6 +113,24 @@ def build_features(
         names=tuple(feature.name for feature in features),
         values=values[order],
     )
+
+
+def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
+    """Return the buyer network the features need: the stored one where it is that of the month, added up over the platform otherwise.
+
+    What was added up is kept with the opened ledger, so that the service does it once a month.
+    """
+    network = evaluator.network(len(ledger.parties))
+    if not len(network.months):
+        return network
+    asked = (*network.months.tolist(), *network.known.tolist())
+    if asked not in ledger.networks:
+        for _, segment in _runs(ledger):
+            add_to_network(network, segment)
+        if len(ledger.networks) >= _KEPT:
+            ledger.networks.pop(next(iter(ledger.networks)))
+        ledger.networks[asked] = network.totals
+    return replace(network, totals=ledger.networks[asked])
 
 
 def _runs(ledger: Ledger) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Segment]]:

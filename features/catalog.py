@@ -7,7 +7,7 @@ To add a feature, add its declaration to the file of its source table, and a dra
 from collections.abc import Iterable
 from typing import Final
 
-from features import fulfilments, invoices, orders, purchases, reviews, suppliers
+from features import buyer_network, fulfilments, invoices, orders, purchases, reviews, suppliers
 from features.feature import Family, Feature, Unit
 
 __all__ = ["CATALOG", "CATALOG_VERSION", "Family", "Feature", "Unit", "catalog_slice"]
@@ -22,6 +22,7 @@ CATALOG: Final[tuple[Feature, ...]] = (
     *reviews.FEATURES,
     *purchases.FEATURES,
     *invoices.FEATURES,
+    *buyer_network.FEATURES,
 )
 
 

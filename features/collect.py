@@ -20,7 +20,7 @@ from features.arrow import Cells, chunks
 from features.compiled import jit
 from features.identity import IdIndex
 from features.records import MOVABLE, RECORDS, Codes, Records, RecordTable, Score, select_list, to_records, void_records
-from features.segment import NO_LABELS, TABLES, Labels, Segment, by_supplier, gather, order_by
+from features.segment import NO_LABELS, TABLES, Labels, Segment, by_supplier, concatenate, gather, order_by
 
 BUCKET_ROWS: Final = 400_000
 """Rows of all tables a bucket of suppliers is to have, so that it stays in a few tens of megabytes."""
@@ -96,7 +96,7 @@ class Collected:
         records, labels = [], []
         for table in TABLES:
             parts = [self._part(table, batch, number) for batch in self._batches.get(table, ())]
-            records.append(np.concatenate([np.zeros(0, dtype=RECORDS[table].dtype), *(part for part, _ in parts)]))
+            records.append(concatenate([part for part, _ in parts], RECORDS[table].dtype))
             labels.append(_joined([label for _, label in parts]))
         has_labels = any(len(label.starts) > 1 for label in labels)
         return low, by_supplier(records, labels if has_labels else (), low, count)

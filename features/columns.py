@@ -1,4 +1,4 @@
-"""What a table declaration is made of: kinds of cells, columns, tables.
+"""What a table declaration is made of: kinds of cells, authorisation tiers, columns, tables.
 
 `features.tables` declares the thirteen tables of the data contract with these types; nothing here touches a file.
 """
@@ -21,6 +21,33 @@ class Kind(StrEnum):
     WORD = "word"
     CURRENCY = "currency"
     USCC = "uscc"
+
+
+class Tier(StrEnum):
+    """Whose leave it takes to hand a column over, from the least to the most; docs/decisions/0011 gives the reasons.
+
+    Open stands in public registers; platform is what the platform sees in the course of its business; consent needs the supplier's
+    written consent; restricted names or quotes somebody, or tells of credit.
+
+    Examples
+    --------
+    >>> Tier.CONSENT.allows(Tier.PLATFORM), Tier.PLATFORM.allows(Tier.CONSENT)
+    (True, False)
+    """
+
+    OPEN = "open"
+    PLATFORM = "platform"
+    CONSENT = "consent"
+    RESTRICTED = "restricted"
+
+    @property
+    def rank(self) -> int:
+        """Place from the least, 0, to the most."""
+        return tuple(Tier).index(self)
+
+    def allows(self, other: "Tier") -> bool:
+        """Whether who may have this tier may have the other."""
+        return other.rank <= self.rank
 
 
 SQL_TYPES: Mapping[Kind, str] = MappingProxyType(
@@ -47,6 +74,8 @@ class Column:
     ----------
     name, kind
         The contract's name and what a cell holds.
+    tier
+        Whose leave it takes to hand it over.
     required
         The file must have the column and every row must fill it.
     words
@@ -59,6 +88,7 @@ class Column:
 
     name: str
     kind: Kind
+    tier: Tier
     required: bool = False
     words: tuple[str, ...] = ()
     planned: bool = False

@@ -25,6 +25,7 @@ _INVOICE_CLOSED: Final = KIND_INDEX["invoice_closed"]
 _INVOICE_AGED: Final = KIND_INDEX["invoice_aged"]
 _INVOICE_AGED_CLOSED: Final = KIND_INDEX["invoice_aged_closed"]
 _INVOICE_PAID: Final = KIND_INDEX["invoice_paid"]
+_INVOICE_PAID_LATE: Final = KIND_INDEX["invoice_paid_late"]
 _STOCK: Final = KIND_INDEX["stock_observed"]
 _PRODUCTION: Final = KIND_INDEX["production_observed"]
 _ISSUED: Final = KIND_INDEX["certificate_issued"]
@@ -103,6 +104,8 @@ def _tell_invoice(row, i, since, until, facts, n):
             facts, n, _INVOICE_PAID, paid, since, until, party, i,
             received, late, late > 0, received * late, is_aged, amount, max(amount - received, 0),
         )  # fmt: skip
+        if late > 0:
+            n = tell(facts, n, _INVOICE_PAID_LATE, paid, since, until, party, i, received)
     return n
 
 

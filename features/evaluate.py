@@ -13,6 +13,7 @@ import numpy.typing as npt
 from features.feature import Feature
 from features.formula import Aggregates
 from features.kernel import Kernel
+from features.network import NO_NETWORK, Network, empty_network
 from features.plan import Plan, schedule
 from features.segment import Segment
 
@@ -58,7 +59,11 @@ class Evaluator:
         self._known = known
         self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
 
-    def rows(self, segment: Segment, parties: int) -> Rows:
+    def network(self, parties: int) -> Network:
+        """Return the network the features need of as many counterparties, before anything is added up; empty where they need none."""
+        return empty_network(self._days, self._known, parties) if self._plan.has_network else NO_NETWORK
+
+    def rows(self, segment: Segment, parties: int, network: Network = NO_NETWORK) -> Rows:
         """Return the rows of every supplier and date of which anything was known before the date.
 
         Parameters
@@ -66,20 +71,25 @@ class Evaluator:
         segment : Segment
         parties : int
             Number of counterparty codes.
+        network : Network
+            As `network` gives it, added up over all suppliers.
         """
         step = max(BATCH_ROWS // len(self._days), 1)
-        parts = [self._batch(segment, low, min(low + step, segment.suppliers), parties) for low in range(0, segment.suppliers, step)]
+        parts = [
+            self._batch(segment, low, min(low + step, segment.suppliers), parties, network) for low in range(0, segment.suppliers, step)
+        ]
         return Rows(
             np.concatenate([part.supplier for part in parts]),
             np.concatenate([part.as_of for part in parts]),
             np.concatenate([part.values for part in parts]),
         )
 
-    def _batch(self, segment: Segment, low: int, high: int, parties: int) -> Rows:
-        windows, last, measures, known_from = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties)
+    def _batch(self, segment: Segment, low: int, high: int, parties: int, network: Network) -> Rows:
+        found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
+        windows, last, measures, elsewhere, known_from = found
         days = np.tile(self._days, high - low)
         suppliers = np.repeat(np.arange(low, high, dtype=np.int32), len(self._days))
-        values = evaluate(Aggregates(self._plan, windows, last, measures, days), self._features, self._present)
+        values = evaluate(Aggregates(self._plan, windows, last, measures, elsewhere, days), self._features, self._present)
         is_known = np.repeat(known_from, len(self._days)) < days
         return Rows(suppliers, days, values) if is_known.all() else Rows(suppliers[is_known], days[is_known], values[is_known])
 

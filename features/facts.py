@@ -49,7 +49,7 @@ class FactKind:
         Columns the event day is read from, besides the supplier's id.
     values : tuple of Value
         What stands after the sign; units are cny_fen, days, count, stars_hundredths, quantity_thousandths, cny_fen_days, characters,
-        text_score, cover_hundredths, utilisation_ten_thousandths.
+        text_score, cover_hundredths, utilisation_ten_thousandths, civil_day (days since 1970-01-01).
     label_zh, label_en : str
         What a supplier reads above the rows behind a number.
     party : str
@@ -88,7 +88,7 @@ _COMPLETED: Final = (
 _COOPERATION: Final = (
     Value("strategic", "count", ("cooperations.level",)),
     Value("deep", "count", ("cooperations.content",)),
-    Value("start_day", "days", ("cooperations.started_on",)),
+    Value("start_day", "civil_day", ("cooperations.started_on",)),
 )
 _BUYER: Final = "orders.buyer_id"
 _DEBTOR: Final = "invoices.buyer_id"
@@ -218,6 +218,15 @@ KINDS: Final = (
         _DEBTOR,
     ),
     FactKind(
+        "invoice_paid_late",
+        "invoices",
+        _LATE,
+        (_PAID,),
+        "迟付回款",
+        "Payment received late",
+        _DEBTOR,
+    ),
+    FactKind(
         "stock_observed",
         "inventory",
         ("inventory.observed_at",),
@@ -303,6 +312,13 @@ PLANNED_KINDS: Final = (
     "cooperation_ended",
 )
 """Kinds that stand on a promised, due or expiry day, which is known ahead and may lie after the last day of the data."""
+
+TELLING_KINDS: Final = ("supplier_joined", "order_placed", "reviewed")
+"""Kinds that make a supplier known to the platform: from its first one on it has feature rows. A certificate or a registration alone is
+no sign of it, and what it buys or invoices elsewhere is told by others."""
+
+TRADE_TABLES: Final = ("orders", "fulfilments", "reviews", "purchases", "invoices")
+"""Tables whose first fact begins a platform's history."""
 
 PARTY_KINDS: Final = ("order_placed", "purchased")
 """Kinds whose counterparties are told apart: buyers and vendors."""

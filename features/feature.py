@@ -19,6 +19,7 @@ class Unit(StrEnum):
     DAYS = "days"
     STARS = "stars"
     MONTHS = "months"
+    POINTS = "points"
 
 
 class Family(StrEnum):
@@ -35,6 +36,12 @@ class Family(StrEnum):
     RECEIVABLES = "receivables"
     MARGIN = "margin"
     TENURE = "tenure"
+    AUTHENTICITY = "authenticity"
+    INVENTORY = "inventory"
+    PRODUCTION = "production"
+    CERTIFICATES = "certificates"
+    COOPERATION = "cooperation"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.facts import MONTHS, PARTY_METRICS
-from features.plan import LastDay, Need, Parties, Plan, Window
+from features.network import MEASURES
+from features.plan import Elsewhere, LastDay, Need, Parties, Plan, Window
 from features.versions import NEVER
 
 Column = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ class Aggregates:
     ----------
     plan : Plan
         Says where each thing lies.
-    windows, last, parties : arrays (things, rows)
+    windows, last, parties, network : arrays (things, rows)
     as_of : int32 array (rows,)
     """
 
@@ -34,6 +35,7 @@ class Aggregates:
     windows: npt.NDArray[np.int64]
     last: npt.NDArray[np.int32]
     parties: Column
+    network: npt.NDArray[np.int64]
     as_of: npt.NDArray[np.int32]
 
     def total(self, window: Window) -> Column:
@@ -47,6 +49,10 @@ class Aggregates:
     def party(self, kind: str, window: int, metric: str) -> Column:
         """Return a measure of a kind's counterparties per row."""
         return np.asarray(self.parties[self.plan.parties_at[Parties(kind, window)] + PARTY_METRICS.index(metric)])
+
+    def elsewhere(self, measure: str) -> Column:
+        """Return a sum of the buyer network per row."""
+        return np.asarray(self.network[MEASURES.index(measure)], dtype=np.float64)
 
 
 class Formula(Protocol):
@@ -230,6 +236,45 @@ class ActiveMonths:
 
 
 @dataclass(frozen=True, slots=True)
+class Peak:
+    """Share of the largest of the twelve months in their sum; missing where the sum is not above zero."""
+
+    months: Months
+
+    def of(self, rows: Aggregates) -> Column:
+        """Return 1/12 to 1 per row."""
+        columns = self.months.columns(rows)
+        largest = columns[0]
+        for column in columns[1:]:
+            largest = np.maximum(largest, column)
+        return _divide(largest, _added(columns))
+
+    def needs(self) -> tuple[Need, ...]:
+        """Return the months."""
+        return self.months.windows()
+
+
+@dataclass(frozen=True, slots=True)
+class MeanAge:
+    """Mean days from each item's beginning to the as-of date, of the items that stand; missing where none does.
+
+    `stock` counts the items, `days` adds up the days since 1970-01-01 on which they began.
+    """
+
+    stock: Formula
+    days: Formula
+
+    def of(self, rows: Aggregates) -> Column:
+        """Return days per row."""
+        stock = self.stock.of(rows)
+        return _divide(rows.as_of.astype(np.float64) * stock - self.days.of(rows), stock)
+
+    def needs(self) -> tuple[Need, ...]:
+        """Return what both sides need."""
+        return _union(self.stock, self.days)
+
+
+@dataclass(frozen=True, slots=True)
 class DaysSince:
     """Days from the last standing fact of a kind to the as-of date, at least 1; missing if there never was one."""
 
@@ -265,6 +310,24 @@ class Party:
     def needs(self) -> tuple[Need, ...]:
         """Return the walk over the counterparties."""
         return (Parties(self.kind, self.window),)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One sum of the buyer network (`features.network.MEASURES`); `kinds` are the facts of the supplier and of others it rests on."""
+
+    measure: str
+    kinds: tuple[str, ...]
+    scale: float = 1.0
+
+    def of(self, rows: Aggregates) -> Column:
+        """Return the sum per row, divided by `scale`."""
+        total = rows.elsewhere(self.measure)
+        return total if self.scale == 1.0 else total / self.scale
+
+    def needs(self) -> tuple[Need, ...]:
+        """Return the sum, once for each kind."""
+        return tuple(Elsewhere(kind, self.measure) for kind in self.kinds)
 
 
 def _added(columns: list[Column]) -> Column:

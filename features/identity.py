@@ -101,12 +101,13 @@ def _same(data, low, high, store, starts, code):
 def _encode(data, offsets, valid, slots, hashes, store, starts, count, grow, codes):
     """Codes of rows; -1 where a row has no id, -2 where it is unknown and `grow` is off. Returns how many ids there are now."""
     mask = len(slots) - 1
+    given = np.empty(len(codes), np.int64)
+    hash_ids(data, offsets, valid, given)  # a pass of its own: the look-ups then do not wait for one another
     for i in range(len(codes)):
         if not valid[i]:
             codes[i] = -1
             continue
-        low, high = offsets[i], offsets[i + 1]
-        h = xxh64(data, low, high)
+        low, high, h = offsets[i], offsets[i + 1], given[i]
         at = h & mask
         while slots[at] >= 0 and not (hashes[at] == h and _same(data, low, high, store, starts, slots[at])):
             at = (at + 1) & mask

@@ -14,11 +14,12 @@ import numpy as np
 
 from features.compiled import jit
 from features.derive import derive
-from features.facts import KIND_INDEX, PARTY_METRICS
+from features.facts import KINDS, PARTY_METRICS, TELLING_KINDS
+from features.network import MEASURES, Network, measure_network
 from features.plan import Plan, Schedule
 from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, VALUES, Facts, room
 
-_REGISTERED = KIND_INDEX["supplier_registered"]
+_TELLS = np.array([kind.name in TELLING_KINDS for kind in KINDS])
 _METRICS = len(PARTY_METRICS)
 _ROOM = 4096
 """Facts there is room for at first; it grows with the largest supplier."""
@@ -43,7 +44,7 @@ def _sum_bins(facts, n, plan, latest, sums):
         kind = facts[i, KIND]
         if facts[i, KNOWN] >= latest:
             continue
-        if kind != _REGISTERED and facts[i, KNOWN] < known_from:
+        if _TELLS[kind] and facts[i, KNOWN] < known_from:
             known_from = facts[i, KNOWN]
         b = _bin(plan, facts[i, EVENT])
         if b < last_bin:
@@ -159,11 +160,12 @@ def _square(high, low, amount):
 
 
 @jit
-def _measure(amounts, counts, size, out, at, row):
+def _measure(amounts, counts, met, n_met, out, at, row):
     """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
     distinct, repeated, total, top = 0, 0, np.int64(0), np.int64(0)
     high, low = np.uint64(0), np.uint64(0)
-    for party in range(size):
+    for m in range(n_met):
+        party = met[m]
         if counts[party] > 0:
             distinct += 1
             total += amounts[party]
@@ -185,25 +187,29 @@ def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
     """Walk one kind backwards from each date through its nested windows."""
     party, size = _local_codes(facts, places, local)
     amounts, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    met, is_met = np.empty(size, np.int64), np.zeros(size, np.bool_)
     for d in range(len(plan.as_of)):
-        amounts[:] = 0
-        counts[:] = 0
-        newest = plan.edge_at[d, 0]
+        n_met, newest = 0, plan.edge_at[d, 0]
         for w in range(len(plan.walks)):
             if plan.walks[w, 0] != kind:
                 continue
             oldest = plan.edge_at[d, plan.walks[w, 1]]
             for p in range(begins[oldest + 1], begins[newest + 1]):
-                i = places[p]
+                i, own = places[p], party[p]
                 if facts[i, KNOWN] < plan.known[d]:
-                    counts[party[p]] += facts[i, VALUES]
-                    amounts[party[p]] += facts[i, VALUES + 1]
-            _measure(amounts, counts, size, out, w * _METRICS, first_row + d)
+                    if not is_met[own]:
+                        is_met[own], met[n_met] = True, own
+                        n_met += 1
+                    counts[own] += facts[i, VALUES]
+                    amounts[own] += facts[i, VALUES + 1]
+            _measure(amounts, counts, met, n_met, out, w * _METRICS, first_row + d)
             newest = oldest
+        for m in range(n_met):
+            amounts[met[m]], counts[met[m]], is_met[met[m]] = 0, 0, False
 
 
 @jit
-def _aggregate(tables, offsets, plan, facts, local, known_from, sums, windows, last, parties):
+def _aggregate(tables, offsets, plan, facts, local, known_from, sums, windows, last, parties, months, known, month_of, totals, network):
     """Aggregate suppliers one by one; return at which supplier the room for facts ran out, and how much it needs."""
     dates = len(plan.as_of)
     latest = plan.known[-1]
@@ -234,6 +240,8 @@ def _aggregate(tables, offsets, plan, facts, local, known_from, sums, windows, l
                     for d in range(dates):
                         last[plan.last[kind], row + d] = _last_day(facts, places, begins, plan.edge_at[d, 0], plan.known[d])
                 _walk_parties(facts, places, begins, plan, kind, local, row, parties)
+        if len(months) > 0:
+            measure_network(facts, n, months, known, month_of, totals, local, row, network)
     return len(known_from), 0
 
 
@@ -252,7 +260,7 @@ class Kernel:
         self._facts: Facts = room(_ROOM)
         self._sums = np.zeros((len(dates.column_of), len(dates.bounds) + 1), dtype=np.int64)
 
-    def aggregate(self, tables: tuple[Any, ...], offsets: Any, parties: int) -> tuple[Any, Any, Any, Any]:
+    def aggregate(self, tables: tuple[Any, ...], offsets: Any, parties: int, network: Network) -> tuple[Any, ...]:
         """Aggregate a bucket of suppliers.
 
         Parameters
@@ -263,18 +271,22 @@ class Kernel:
             Where each supplier's records begin.
         parties : int
             Number of counterparty codes.
+        network : Network
+            Totals of the dates' months, or `NO_NETWORK`.
 
         Returns
         -------
         tuple of arrays
-            Window sums int64 (windows, rows), last days int32 (last, rows), counterparty measures float64 (parties x metrics, rows), and
-            the first day anything was known of each supplier, int32 (suppliers,). Rows are suppliers x dates, dates the faster.
+            Window sums int64 (windows, rows), last days int32 (last, rows), counterparty measures float64 (parties x metrics, rows),
+            network sums int64 (measures, rows), and the first day anything was known of each supplier, int32 (suppliers,). Rows are
+            suppliers x dates, dates the faster.
         """
         suppliers, dates = offsets.shape[1] - 1, len(self._dates.as_of)
         rows = suppliers * dates
         windows = np.empty((len(self._plan.windows), rows), dtype=np.int64)
         last = np.full((len(self._plan.last), rows), NEVER, dtype=np.int32)
         measures = np.empty((len(self._plan.parties) * _METRICS, rows), dtype=np.float64)
+        elsewhere = np.zeros((len(MEASURES), rows), dtype=np.int64)
         known_from = np.empty(suppliers, dtype=np.int32)
         local = np.full(parties + 1, -1, dtype=np.int32)
         done = 0
@@ -282,8 +294,9 @@ class Kernel:
             more, needed = _aggregate(
                 tables, offsets[:, done:], self._dates, self._facts, local, known_from[done:], self._sums,
                 windows[:, done * dates :], last[:, done * dates :], measures[:, done * dates :],
+                network.months, network.known, network.month_of, network.totals, elsewhere[:, done * dates :],
             )  # fmt: skip
             done += more
             if done < suppliers:
                 self._facts = room(2 * needed)
-        return windows, last, measures, known_from
+        return windows, last, measures, elsewhere, known_from

@@ -19,7 +19,7 @@ from features.civil import to_date
 from features.collect import collect
 from features.compiled import jit
 from features.derive import derive
-from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS
+from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS, TELLING_KINDS, TRADE_TABLES
 from features.identity import IdIndex, texts
 from features.read import RawTables
 from features.segment import TABLES, Segment, merge
@@ -27,9 +27,9 @@ from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROW, VA
 
 PROFILE: Final = "supplier_id, name, kind, province, industry"
 _ROOM: Final = 4096
-_TRADE: Final = np.array([kind.table != "suppliers" and kind.name not in PLANNED_KINDS for kind in KINDS])
-_OTHER: Final = np.array([kind.name not in PLANNED_KINDS for kind in KINDS])
-_REGISTERED: Final = KIND_INDEX["supplier_registered"]
+_DATED: Final = np.array([kind.name not in PLANNED_KINDS for kind in KINDS])
+_TRADE: Final = np.array([kind.table in TRADE_TABLES and kind.name not in PLANNED_KINDS for kind in KINDS])
+_TELLS: Final = np.array([kind.name in TELLING_KINDS for kind in KINDS])
 _TABLE_OF: Final = tuple(TABLES.index(kind.table) for kind in KINDS)
 
 
@@ -114,6 +114,8 @@ class Ledger:
         With the view `profiles` (supplier_id, name, kind, province, industry).
     quality : mapping of str to float or None
         The five shares of the import's quality report; empty where the tables were not checked.
+    networks : dict of (months and known days) to int64 array (months, counterparties, totals)
+        Totals of the buyer network added up so far (`features.network`).
     """
 
     segments: tuple[Segment, ...]
@@ -126,6 +128,7 @@ class Ledger:
     digests: Mapping[str, str]
     profiles: duckdb.DuckDBPyConnection = field(repr=False)
     quality: Mapping[str, float | None] = field(default_factory=dict)
+    networks: dict[tuple[int, ...], npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
     supplier_ids: npt.NDArray[np.str_] = field(init=False)
     supplier_codes: npt.NDArray[np.int64] = field(init=False)
 
@@ -242,7 +245,7 @@ def _survey(tables, offsets, facts, is_trade, days, counts):
         days[0, s], days[1, s], days[2, s] = FOREVER, FOREVER, NEVER
         for i in range(min(n, len(facts))):
             kind, known = facts[i, KIND], facts[i, KNOWN]
-            if kind != _REGISTERED:
+            if is_trade[2, kind]:
                 days[0, s] = min(days[0, s], known)
             if is_trade[0, kind]:
                 days[1, s] = min(days[1, s], known)
@@ -254,7 +257,7 @@ def _survey(tables, offsets, facts, is_trade, days, counts):
 def survey(segment: Segment) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Return the known days (3, suppliers) and the numbers of facts (suppliers,) of a segment, as `Ledger` holds them."""
     days, counts = np.empty((3, segment.suppliers), dtype=np.int32), np.empty(segment.suppliers, dtype=np.int64)
-    facts, is_trade = room(_ROOM), np.stack([_TRADE, _OTHER])
+    facts, is_trade = room(_ROOM), np.stack([_TRADE, _DATED, _TELLS])
     largest = _survey(segment.records, segment.offsets, facts, is_trade, days, counts)
     if largest > len(facts):
         _survey(segment.records, segment.offsets, room(largest), is_trade, days, counts)

@@ -7,7 +7,7 @@ takes all the lines up to the next one or the end of the file with it, and each 
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from features.raw_files import encoding_remedy, open_bytes
 from features.rejects import REJECTS_TABLE, VALUE_LENGTH
 
 MOST_MISSHAPEN = 100_000
-"""A file with more rows than this that cannot be split is refused whole: each of them costs DuckDB a kilobyte."""
+"""A file with more rows than this that cannot be split is refused whole: DuckDB holds each with its text until the end."""
+
+_MOST_HELD = 300 << 20
+_HELD_PER_ERROR = 1000
 
 _SHAPE_RULES = {
     "MISSING COLUMNS": "row_has_the_headers_cells",
@@ -39,35 +42,56 @@ class _Extent:
     odd_quotes: bool = False
 
 
+class _Lines:
+    """The lines of a file on their way to a reader of rows, with the length and the commas of those since the last row."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines, self.length, self.commas = lines, 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.length += len(line)
+            self.commas += line.count(",")
+            yield line
+
+
 def refuse_many_misshapen(path: Path, file: str, columns: int) -> None:
-    """Refuse a file with more than `MOST_MISSHAPEN` rows that cannot be split, before DuckDB collects them all.
+    """Refuse a file with more than `MOST_MISSHAPEN` rows that cannot be split, or fewer monstrous ones, before DuckDB collects them.
+
+    DuckDB holds the text of a row once for each cell too many.
 
     Raises
     ------
     TableUnreadable
         Saying where the first of them stands and what is wrong with most.
     """
-    found, undecodable, row, first = 0, 0, 0, 0
+    found, undecodable, row, first, held = 0, 0, 0, 0, 0
     with open_bytes(path) as stream:
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""), strict=True)
-        while found <= MOST_MISSHAPEN:
-            row += 1
+        lines = _Lines(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
+        reader = csv.reader(lines, strict=True)
+        while found <= MOST_MISSHAPEN and held <= _MOST_HELD:
+            lines.length = lines.commas = 0
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error:
-                cells = []
-            else:
-                if not cells:
-                    row -= 1
-                    continue
+                cells = [""] * max(columns + 1, lines.commas)
+            if not cells:
+                continue
+            row += 1
             text = "".join(cells)
             damaged = not text.isascii() and any("\udc80" <= one <= "\udcff" for one in text)
             if damaged or len(cells) != columns:
                 first = first or row
                 found += 1
                 undecodable += damaged
+                held += max(1, len(cells) - columns) * (_HELD_PER_ERROR + lines.length)
+    if found <= MOST_MISSHAPEN:
+        raise TableUnreadable(
+            f"{file}: row {row - 1} has {len(cells):,} cells instead of {columns}, and with such rows before it is too large "
+            "to be set aside; look for line breaks that are missing, and export the table again"
+        )
     lost = f"more than {MOST_MISSHAPEN:,} rows cannot be split into the header's {columns} cells, the first is row {first - 1}"
     if undecodable > found / 2:
         raise TableUnreadable(encoding_remedy(file, lost + ", most are not UTF-8"))

@@ -40,7 +40,15 @@ class Parties:
     window: int
 
 
-Need = Window | LastDay | Parties
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """One sum of the buyer network (`features.network.MEASURES`), and a kind of fact it rests on."""
+
+    kind: str
+    measure: str
+
+
+Need = Window | LastDay | Parties | Elsewhere
 
 _OPEN: Final = -1
 """The edge of a window that reaches back to the first fact."""
@@ -57,11 +65,14 @@ class Plan:
     last : tuple of LastDay
     parties : tuple of Parties
         By kind, then window, ascending.
+    has_network : bool
+        Whether anything asks for the buyer network.
     """
 
     windows: tuple[Window, ...]
     last: tuple[LastDay, ...]
     parties: tuple[Parties, ...]
+    has_network: bool = False
 
     @staticmethod
     def of(needs: Iterable[Need]) -> "Plan":
@@ -73,7 +84,7 @@ class Plan:
         )
         last = sorted((need for need in every if isinstance(need, LastDay)), key=lambda need: KIND_INDEX[need.kind])
         parties = sorted((need for need in every if isinstance(need, Parties)), key=lambda need: (KIND_INDEX[need.kind], need.window))
-        return Plan(tuple(windows), tuple(last), tuple(parties))
+        return Plan(tuple(windows), tuple(last), tuple(parties), any(isinstance(need, Elsewhere) for need in every))
 
     @cached_property
     def window_at(self) -> dict[Window, int]:

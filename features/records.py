@@ -61,6 +61,8 @@ class RecordTable:
         Columns whose values, joined by "/", name the row to a reader.
     link : str
         Column of the order the row belongs to, empty for none.
+    always : tuple of str
+        Columns that are read whatever the features ask for: they decide whether and since when the row tells anything.
     """
 
     table: str
@@ -68,6 +70,7 @@ class RecordTable:
     key: tuple[str, ...]
     shown: tuple[str, ...] = ()
     link: str = ""
+    always: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> np.dtype[np.void]:
@@ -100,8 +103,18 @@ _WIDE: Final[Mapping[str, bool]] = MappingProxyType(
     }
 )
 
+_ABSENT: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        **dict.fromkeys(("fen", "thousandths", "moment"), MISSING),
+        **dict.fromkeys(("day", "hundredths", "ten_thousandths"), NONE),
+        **dict.fromkeys(("word", "length", "score"), 0),
+        "party": -1,
+    }
+)
+"""What stands for a cell that is not given."""
+
 _TABLES: Final = (
-    RecordTable("suppliers", (Field("joined", "day", "joined_at"), Field("registered", "day", "registered_on")), ()),
+    RecordTable("suppliers", (Field("joined", "day", "joined_at"), Field("registered", "day", "registered_on")), (), always=("joined_at",)),
     RecordTable(
         "orders",
         (
@@ -115,6 +128,7 @@ _TABLES: Final = (
         ),
         ("order_id",),
         ("order_id",),
+        always=("ordered_at",),
     ),
     RecordTable(
         "fulfilments",
@@ -141,6 +155,7 @@ _TABLES: Final = (
         ),
         ("review_id", "order_id"),
         ("order_id", "review_id"),
+        always=("reviewed_at",),
     ),
     RecordTable(
         "purchases",
@@ -152,6 +167,7 @@ _TABLES: Final = (
         ),
         ("purchase_id",),
         ("purchase_id",),
+        always=("amount",),
     ),
     RecordTable(
         "invoices",
@@ -165,6 +181,7 @@ _TABLES: Final = (
         ),
         ("invoice_id",),
         ("invoice_id",),
+        always=("issued_at", "amount"),
     ),
     RecordTable(
         "inventory",
@@ -192,6 +209,7 @@ _TABLES: Final = (
         ),
         ("certificate", "issued_on"),
         ("certificate", "issued_on"),
+        always=("issued_on",),
     ),
     RecordTable(
         "cooperations",
@@ -204,6 +222,7 @@ _TABLES: Final = (
         ),
         ("partner_id", "content", "started_on"),
         ("partner_id", "content", "started_on"),
+        always=("started_on",),
     ),
 )
 
@@ -259,15 +278,15 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
     if table.link:
         out["order"] = cells[table.link].hashes()
     for field in table.fields:
-        if field.kind == "score":
-            if score is not None and field.column in cells:
+        if field.column not in cells:
+            out[field.name] = _ABSENT[field.kind]
+        elif field.kind == "score":
+            if score is not None:
                 out[field.name] = score(cells[field.column], _known(out, out["reviewed"]))
-        elif field.kind == "party" and field.column not in cells:
-            out[field.name] = -1
         elif field.kind == "party":
             party = cells[field.column]
             out[field.name] = codes.parties.encode(party.data, party.offsets, party.valid)
-        elif field.column in cells:
+        else:
             out[field.name] = _number(field, cells, table.table, zone)
     return out
 

@@ -80,6 +80,12 @@ def _gather(words, order, out):
             out[i, j] = words[order[i], j]
 
 
+def concatenate(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:
+    """Return records of several runs in one; as bytes, since numpy would copy field by field."""
+    whole = np.concatenate([np.zeros(0, dtype=np.uint8), *(np.ascontiguousarray(part).view(np.uint8).reshape(-1) for part in parts)])
+    return whole.view(dtype)
+
+
 def gather(records: Records, order: npt.NDArray[np.int64]) -> Records:
     """Return records in an order; as 8-byte words, which is several times faster than field by field."""
     out = np.empty(len(order), dtype=records.dtype)
@@ -128,7 +134,7 @@ def merge(segments: Sequence[Segment], low: int, high: int) -> Segment:
         return parts[0]
     records, offsets = [], np.empty((len(TABLES), high - low + 1), dtype=np.int64)
     for t in range(len(TABLES)):
-        found = np.concatenate([part.records[t] for part in parts])
+        found = concatenate([part.records[t] for part in parts], RECORDS[TABLES[t]].dtype)
         order, starts = order_by(np.ascontiguousarray(found["supplier"]), low, high - low)
         records.append(found if high - low == 1 else gather(found, order))
         offsets[t] = starts

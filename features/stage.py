@@ -36,7 +36,7 @@ MAX_ROW_BYTES = 16 << 20
 _SMALLEST_PARQUET = 12
 _FEW_ROWS = 1_000_000
 _MOST_ROWS_PER_BYTE = 100
-_OTHER_DELIMITERS = frozenset(";\t|:，；、")
+_OTHER_DELIMITERS = frozenset(";\t|，；、")
 _GLOB = frozenset("*?[]{}\\")
 # DuckDB lets a row end in one cell too many if that cell is its null text, so no cell may be it; empty cells are read in `features.cells`.
 _NO_NULL_TEXT = "\x1fnothing is written like this\x1f"

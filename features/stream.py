@@ -18,6 +18,7 @@ from features.evaluate import Evaluator, Rows
 from features.facts import KIND_INDEX, KINDS
 from features.feature import Feature
 from features.matrix import FeatureMatrix
+from features.network import Network, add_to_network
 from features.read import RawTables
 
 
@@ -56,15 +57,18 @@ def stream_features(
     if not days:
         raise OutOfRange("no as-of date was given; name at least one")
     columns = {column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns}
-    needed = {name for feature in features for name in feature.tables} | {"suppliers", *_joined(columns)}
+    needed = {name for feature in features for name in feature.tables} | {"suppliers", "orders", "reviews", *_joined(columns)}
     collected = collect(
         tables.con, zone=tables.zone, tables=frozenset(needed & tables.present), labels=False, is_wanted=columns.__contains__, memory=memory
     )
     try:
+        network = _network(collected, Evaluator(features, days, tables.present))
+
+        def run(numbers: range) -> list[tuple[int, Rows]]:
+            return _run(collected, numbers, Evaluator(features, days, tables.present), network)
+
         with ThreadPoolExecutor(threads) as pool:
-            done = list(
-                pool.map(lambda numbers: _run(collected, numbers, features, days, tables.present), _shares(collected.buckets, threads))
-            )
+            done = list(pool.map(run, _shares(collected.buckets, threads)))
     finally:
         collected.close()
     parts = sorted(chain.from_iterable(done), key=lambda part: part[0])
@@ -88,12 +92,18 @@ def _shares(buckets: int, threads: int) -> list[range]:
     return [range(first, buckets, threads) for first in range(min(threads, buckets))]
 
 
-def _run(
-    collected: Collected, numbers: range, features: tuple[Feature, ...], days: list[int], present: frozenset[str]
-) -> list[tuple[int, Rows]]:
-    evaluator = Evaluator(features, days, present)
+def _network(collected: Collected, evaluator: Evaluator) -> Network:
+    """The buyer network, where a feature asks for it: one more walk over the buckets."""
+    network = evaluator.network(collected.codes.parties.count)
+    if len(network.months):
+        for number in range(collected.buckets):
+            add_to_network(network, collected.bucket(number)[1])
+    return network
+
+
+def _run(collected: Collected, numbers: range, evaluator: Evaluator, network: Network) -> list[tuple[int, Rows]]:
     out = []
     for number in numbers:
         low, segment = collected.bucket(number)
-        out.append((low, evaluator.rows(segment, collected.codes.parties.count)))
+        out.append((low, evaluator.rows(segment, collected.codes.parties.count, network)))
     return out

@@ -5,42 +5,50 @@ adapters read the same ones. The user's guide is ``docs/data-contract.md``.
 
 Every table also has `recorded_at`, the time the platform learned of the row. A fact is known at the later of its event
 time and `recorded_at`; a correction is a new row with the same key and a later `recorded_at`.
+
+Every column has its authorisation tier here and nowhere else. The tiers are the project's proposal (docs/decisions/0011): a platform
+and a bank that agreed on others change them here, and the catalogue, its page and the extracts follow. The ids that tell the rows of a
+table apart and `recorded_at` have the lowest tier of their table: without them no other column of it can be read.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
-from features.columns import Column, Kind, Table
+from features.columns import Column, Kind, Table, Tier
 
-RECORDED_AT = Column("recorded_at", Kind.TIME)
-
-
-def _id(name: str, *, required: bool = True) -> Column:
-    return Column(name, Kind.ID, required=required)
-
-
-def _at(name: str, *, required: bool = False, planned: bool = False) -> Column:
-    return Column(name, Kind.TIME, required=required, planned=planned)
+_OPEN: Final = Tier.OPEN
+_PLATFORM: Final = Tier.PLATFORM
+_CONSENT: Final = Tier.CONSENT
+_RESTRICTED: Final = Tier.RESTRICTED
 
 
-def _on(name: str, *, required: bool = False, planned: bool = False) -> Column:
-    return Column(name, Kind.DATE, required=required, planned=planned)
+def _id(name: str, tier: Tier, *, required: bool = True) -> Column:
+    return Column(name, Kind.ID, tier, required=required)
 
 
-def _money(name: str, *, required: bool = False, rule: str | None = "number_is_not_negative") -> Column:
-    return Column(name, Kind.MONEY, required=required, rule=rule)
+def _at(name: str, tier: Tier, *, required: bool = False, planned: bool = False) -> Column:
+    return Column(name, Kind.TIME, tier, required=required, planned=planned)
 
 
-def _number(name: str, *, required: bool = False, rule: str = "number_is_not_negative") -> Column:
-    return Column(name, Kind.NUMBER, required=required, rule=rule)
+def _on(name: str, tier: Tier, *, required: bool = False, planned: bool = False) -> Column:
+    return Column(name, Kind.DATE, tier, required=required, planned=planned)
 
 
-def _word(name: str, *words: str, required: bool = False) -> Column:
-    return Column(name, Kind.WORD, required=required, words=words)
+def _money(name: str, tier: Tier, *, required: bool = False, rule: str | None = "number_is_not_negative") -> Column:
+    return Column(name, Kind.MONEY, tier, required=required, rule=rule)
 
 
-def _text(name: str) -> Column:
-    return Column(name, Kind.TEXT)
+def _number(name: str, tier: Tier, *, required: bool = False, rule: str = "number_is_not_negative") -> Column:
+    return Column(name, Kind.NUMBER, tier, required=required, rule=rule)
+
+
+def _word(name: str, tier: Tier, *words: str, required: bool = False) -> Column:
+    return Column(name, Kind.WORD, tier, required=required, words=words)
+
+
+def _text(name: str, tier: Tier) -> Column:
+    return Column(name, Kind.TEXT, tier)
 
 
 _TABLES = (
@@ -48,16 +56,16 @@ _TABLES = (
         "suppliers",
         True,
         (
-            _id("supplier_id"),
-            _text("name"),
-            Column("uscc", Kind.USCC),
-            _word("kind", "enterprise", "sole_trader"),
-            _on("registered_on"),
-            _at("joined_at"),
-            _text("province"),
-            _text("industry"),
-            _text("main_category"),
-            RECORDED_AT,
+            _id("supplier_id", _OPEN),
+            _text("name", _RESTRICTED),
+            Column("uscc", Kind.USCC, _RESTRICTED),
+            _word("kind", _OPEN, "enterprise", "sole_trader"),
+            _on("registered_on", _OPEN),
+            _at("joined_at", _PLATFORM),
+            _text("province", _OPEN),
+            _text("industry", _OPEN),
+            _text("main_category", _PLATFORM),
+            _at("recorded_at", _OPEN),
         ),
         ("supplier_id",),
         "一家供应商，最后所知的状态",
@@ -71,17 +79,17 @@ _TABLES = (
         "orders",
         True,
         (
-            _id("order_id"),
-            _id("supplier_id"),
-            _id("buyer_id"),
-            _at("ordered_at", required=True),
-            _money("amount", required=True, rule="amount_is_positive"),
-            Column("currency", Kind.CURRENCY),
-            _text("category"),
-            _number("quantity"),
-            _at("promised_at", planned=True),
-            _at("cancelled_at"),
-            RECORDED_AT,
+            _id("order_id", _PLATFORM),
+            _id("supplier_id", _PLATFORM),
+            _id("buyer_id", _CONSENT),
+            _at("ordered_at", _PLATFORM, required=True),
+            _money("amount", _PLATFORM, required=True, rule="amount_is_positive"),
+            Column("currency", Kind.CURRENCY, _PLATFORM),
+            _text("category", _PLATFORM),
+            _number("quantity", _PLATFORM),
+            _at("promised_at", _PLATFORM, planned=True),
+            _at("cancelled_at", _PLATFORM),
+            _at("recorded_at", _PLATFORM),
         ),
         ("order_id", "supplier_id"),
         "一张订单中一家供应商卖给一个买家的部分",
@@ -99,17 +107,17 @@ _TABLES = (
         "fulfilments",
         True,
         (
-            _id("fulfilment_id"),
-            _id("order_id"),
-            _id("supplier_id"),
-            _at("shipped_at"),
-            _at("delivered_at"),
-            _at("accepted_at"),
-            _number("quantity_delivered"),
-            _number("quantity_rejected"),
-            _at("returned_at"),
-            _money("return_amount"),
-            RECORDED_AT,
+            _id("fulfilment_id", _PLATFORM),
+            _id("order_id", _PLATFORM),
+            _id("supplier_id", _PLATFORM),
+            _at("shipped_at", _PLATFORM),
+            _at("delivered_at", _PLATFORM),
+            _at("accepted_at", _PLATFORM),
+            _number("quantity_delivered", _PLATFORM),
+            _number("quantity_rejected", _PLATFORM),
+            _at("returned_at", _PLATFORM),
+            _money("return_amount", _PLATFORM),
+            _at("recorded_at", _PLATFORM),
         ),
         ("fulfilment_id", "order_id", "supplier_id"),
         "一张订单的一次交付（可分多次）",
@@ -124,14 +132,14 @@ _TABLES = (
         "reviews",
         True,
         (
-            _id("review_id"),
-            _id("supplier_id"),
-            _id("order_id", required=False),
-            _id("buyer_id", required=False),
-            _at("reviewed_at", required=True),
-            _number("rating", required=True, rule="rating_from_1_to_5"),
-            _text("text"),
-            RECORDED_AT,
+            _id("review_id", _PLATFORM),
+            _id("supplier_id", _PLATFORM),
+            _id("order_id", _PLATFORM, required=False),
+            _id("buyer_id", _CONSENT, required=False),
+            _at("reviewed_at", _PLATFORM, required=True),
+            _number("rating", _PLATFORM, required=True, rule="rating_from_1_to_5"),
+            _text("text", _RESTRICTED),
+            _at("recorded_at", _PLATFORM),
         ),
         ("review_id", "order_id", "supplier_id"),
         "对一张订单或供应商的一条评价",
@@ -145,13 +153,13 @@ _TABLES = (
         "purchases",
         False,
         (
-            _id("purchase_id"),
-            _id("supplier_id"),
-            _id("vendor_id"),
-            _at("purchased_at", required=True),
-            _money("amount", required=True, rule="amount_is_positive"),
-            _at("cancelled_at"),
-            RECORDED_AT,
+            _id("purchase_id", _CONSENT),
+            _id("supplier_id", _CONSENT),
+            _id("vendor_id", _CONSENT),
+            _at("purchased_at", _CONSENT, required=True),
+            _money("amount", _CONSENT, required=True, rule="amount_is_positive"),
+            _at("cancelled_at", _CONSENT),
+            _at("recorded_at", _CONSENT),
         ),
         ("purchase_id",),
         "供应商向上游的一次采购",
@@ -166,16 +174,16 @@ _TABLES = (
         "invoices",
         False,
         (
-            _id("invoice_id"),
-            _id("supplier_id"),
-            _id("buyer_id"),
-            _id("order_id", required=False),
-            _at("issued_at", required=True),
-            _at("due_at", required=True, planned=True),
-            _money("amount", required=True, rule="amount_is_positive"),
-            _at("paid_at"),
-            _money("paid_amount"),
-            RECORDED_AT,
+            _id("invoice_id", _CONSENT),
+            _id("supplier_id", _CONSENT),
+            _id("buyer_id", _CONSENT),
+            _id("order_id", _CONSENT, required=False),
+            _at("issued_at", _CONSENT, required=True),
+            _at("due_at", _CONSENT, required=True, planned=True),
+            _money("amount", _CONSENT, required=True, rule="amount_is_positive"),
+            _at("paid_at", _CONSENT),
+            _money("paid_amount", _CONSENT),
+            _at("recorded_at", _CONSENT),
         ),
         ("invoice_id",),
         "供应商对买家的一笔应收",
@@ -189,15 +197,15 @@ _TABLES = (
         "loans",
         False,
         (
-            _id("loan_id"),
-            _id("supplier_id"),
-            _id("lender_id", required=False),
-            _word("product", "receivable", "order", "inventory", "unsecured"),
-            _at("drawn_at", required=True),
-            _at("due_at", required=True, planned=True),
-            _money("principal", required=True, rule="amount_is_positive"),
-            _number("annual_rate"),
-            RECORDED_AT,
+            _id("loan_id", _RESTRICTED),
+            _id("supplier_id", _RESTRICTED),
+            _id("lender_id", _RESTRICTED, required=False),
+            _word("product", _RESTRICTED, "receivable", "order", "inventory", "unsecured"),
+            _at("drawn_at", _RESTRICTED, required=True),
+            _at("due_at", _RESTRICTED, required=True, planned=True),
+            _money("principal", _RESTRICTED, required=True, rule="amount_is_positive"),
+            _number("annual_rate", _RESTRICTED),
+            _at("recorded_at", _RESTRICTED),
         ),
         ("loan_id",),
         "供应商提取的一笔融资",
@@ -212,12 +220,12 @@ _TABLES = (
         "repayments",
         False,
         (
-            _id("loan_id"),
-            _at("due_at", required=True, planned=True),
-            _money("amount_due", required=True),
-            _at("paid_at"),
-            _money("amount_paid"),
-            RECORDED_AT,
+            _id("loan_id", _RESTRICTED),
+            _at("due_at", _RESTRICTED, required=True, planned=True),
+            _money("amount_due", _RESTRICTED, required=True),
+            _at("paid_at", _RESTRICTED),
+            _money("amount_paid", _RESTRICTED),
+            _at("recorded_at", _RESTRICTED),
         ),
         ("loan_id", "due_at"),
         "一笔贷款的一期还款",
@@ -231,12 +239,12 @@ _TABLES = (
         "inventory",
         False,
         (
-            _id("supplier_id"),
-            _at("observed_at", required=True),
-            _text("category"),
-            _money("value", required=True),
-            _number("days_of_cover"),
-            RECORDED_AT,
+            _id("supplier_id", _CONSENT),
+            _at("observed_at", _CONSENT, required=True),
+            _text("category", _CONSENT),
+            _money("value", _CONSENT, required=True),
+            _number("days_of_cover", _CONSENT),
+            _at("recorded_at", _CONSENT),
         ),
         ("supplier_id", "observed_at", "category"),
         "某一时刻观察到的库存",
@@ -250,11 +258,11 @@ _TABLES = (
         "production",
         False,
         (
-            _id("supplier_id"),
-            _at("observed_at", required=True),
-            _number("utilisation", required=True, rule="utilisation_from_0_to_1"),
-            _word("state", "running", "reduced", "stopped"),
-            RECORDED_AT,
+            _id("supplier_id", _CONSENT),
+            _at("observed_at", _CONSENT, required=True),
+            _number("utilisation", _CONSENT, required=True, rule="utilisation_from_0_to_1"),
+            _word("state", _CONSENT, "running", "reduced", "stopped"),
+            _at("recorded_at", _CONSENT),
         ),
         ("supplier_id", "observed_at"),
         "某一时刻观察到的生产状态",
@@ -268,9 +276,10 @@ _TABLES = (
         "certificates",
         False,
         (
-            _id("supplier_id"),
+            _id("supplier_id", _PLATFORM),
             _word(
                 "certificate",
+                _PLATFORM,
                 "business_licence",
                 "tax_registration",
                 "iso_9001",
@@ -280,10 +289,10 @@ _TABLES = (
                 "site_audit",
                 required=True,
             ),
-            _on("issued_on", required=True),
-            _on("expires_on", planned=True),
-            _at("verified_at"),
-            RECORDED_AT,
+            _on("issued_on", _PLATFORM, required=True),
+            _on("expires_on", _PLATFORM, planned=True),
+            _at("verified_at", _PLATFORM),
+            _at("recorded_at", _PLATFORM),
         ),
         ("supplier_id", "certificate", "issued_on"),
         "一份资质文件",
@@ -297,10 +306,11 @@ _TABLES = (
         "cooperations",
         False,
         (
-            _id("supplier_id"),
-            _id("partner_id"),
+            _id("supplier_id", _CONSENT),
+            _id("partner_id", _CONSENT),
             _word(
                 "content",
+                _CONSENT,
                 "goods",
                 "resource",
                 "service",
@@ -310,10 +320,10 @@ _TABLES = (
                 "ip",
                 required=True,
             ),
-            _word("level", "operational", "tactical", "strategic"),
-            _on("started_on", required=True),
-            _on("ended_on", planned=True),
-            RECORDED_AT,
+            _word("level", _CONSENT, "operational", "tactical", "strategic"),
+            _on("started_on", _CONSENT, required=True),
+            _on("ended_on", _CONSENT, planned=True),
+            _at("recorded_at", _CONSENT),
         ),
         ("supplier_id", "partner_id", "content", "started_on"),
         "与一家伙伴的一项合作",
@@ -327,10 +337,10 @@ _TABLES = (
         "labels",
         False,
         (
-            _id("supplier_id"),
-            _on("as_of", required=True),
-            _word("outcome", "good", "bad", "indeterminate", required=True),
-            RECORDED_AT,
+            _id("supplier_id", _RESTRICTED),
+            _on("as_of", _RESTRICTED, required=True),
+            _word("outcome", _RESTRICTED, "good", "bad", "indeterminate", required=True),
+            _at("recorded_at", _RESTRICTED),
         ),
         ("supplier_id", "as_of"),
         "外部给出的结果（没有贷款时）",

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import data_commands, demo_command, model_commands, service_commands
+from lianxin import catalogue_command, data_commands, demo_command, model_commands, service_commands
 
 app = typer.Typer(
     name="lianxin",
@@ -30,6 +30,7 @@ import_app.command("olist")(data_commands.import_olist)
 app.command("check")(data_commands.check)
 ledger_app.command("build")(data_commands.ledger_build)
 app.command("features")(data_commands.features)
+app.command("catalogue")(catalogue_command.catalogue)
 app.command("train")(model_commands.train)
 app.command("promote")(model_commands.promote)
 app.command("release")(model_commands.release)

@@ -18,6 +18,7 @@ from features.catalog import CATALOG
 from features.evaluate import evaluate, plan_of
 from features.facts import EXPIRY_NOTICE_DAYS, KIND_INDEX, LONG_TERM_DAYS, PARTY_METRICS, ROUND_FEN, column_index
 from features.formula import Aggregates
+from features.network import CORE_SUPPLIERS, MEASURES
 from features.read import RawTables
 from features.versions import NEVER
 
@@ -69,7 +70,9 @@ def features_by_loop(tables: RawTables, supplier_id: str, as_of: date, as_known_
     last = np.full((len(PLAN.last), 1), NEVER, dtype=np.int32)
     for place, need in enumerate(PLAN.last):
         last[place, 0] = max((event for kind, event, _, _ in facts if kind == KIND_INDEX[need.kind]), default=NEVER)
-    rows_of = Aggregates(PLAN, windows, last, _parties(facts, day), np.array([day], dtype=np.int32))
+    month = (as_of.replace(day=1) - EPOCH).days
+    network = _network(tables, supplier_id, month, month if as_known_at is None else known)
+    rows_of = Aggregates(PLAN, windows, last, _parties(facts, day), network, np.array([day], dtype=np.int32))
     return np.asarray(evaluate(rows_of, CATALOG, tables.present)[0])
 
 
@@ -105,8 +108,8 @@ def _believed(versions: list[Row], day: int, zone: str) -> Row | None:
 
 
 def _tells(facts: list["Fact"]) -> bool:
-    """Whether the facts make the supplier known: a registration alone is no sign of it on the platform."""
-    return any(kind != KIND_INDEX["supplier_registered"] for kind, *_ in facts)
+    """Whether the facts make the supplier known to the platform: it joined, or sold, or was reviewed."""
+    return any(kind in (KIND_INDEX["supplier_joined"], KIND_INDEX["order_placed"], KIND_INDEX["reviewed"]) for kind, *_ in facts)
 
 
 def _days(told: Mapping[str, list[list[Row]]], before: int, zone: str) -> list[int]:
@@ -169,6 +172,8 @@ def _invoice_facts(invoices: list[Row], fact: Callable[..., Fact], day: Callable
             yield fact("invoice_aged_closed", max(aged, paid), row["buyer_id"], min(received, face))
             told = (received, late, late > 0, received * late, paid > aged, face, max(face - received, 0))
             yield fact("invoice_paid", paid, row["buyer_id"], *told)
+            if late:
+                yield fact("invoice_paid_late", paid, row["buyer_id"], received)
 
 
 def _standing_facts(rows: Mapping[str, list[Row]], fact: Callable[..., Fact], day: Callable[[Row, str], Any]) -> Iterable[Fact]:
@@ -260,3 +265,49 @@ def _parties(facts: list[Fact], day: int) -> Any:
             measures[1:] = sum(share * share for share in shares), max(shares), sum(len(f) > 1 for f in amounts.values()) / len(amounts)
         out[place * len(PARTY_METRICS) : (place + 1) * len(PARTY_METRICS), 0] = measures
     return out
+
+
+def _network(tables: RawTables, supplier_id: str, month: int, known: int) -> npt.NDArray[np.int64]:
+    """What the supplier's buyers do with the others, from everybody's facts before a month."""
+    cursor = tables.con.cursor()
+    named = " UNION ".join(f"SELECT supplier_id FROM {table}" for table in ("orders", "purchases", "invoices"))
+    trade: dict[str, dict[str, dict[str, int]]] = {}
+    for (other,) in cursor.execute(named).fetchall():
+        told = {table: _told(tables, table, other) for table in KEYS}
+        trade[other] = _trade([f for f in _facts_known(told, other, month, known, tables.zone) if f[1] >= month - 365], month)
+    found = dict.fromkeys(MEASURES, 0)
+    for buyer, mine in trade.get(supplier_id, {}).items():
+        sales = mine["ordered"] // 100
+        if mine["orders"] <= 0 or sales <= 0:
+            continue
+        others = [trade[other][buyer] for other in trade if other != supplier_id and buyer in trade[other]]
+        sellers = sum(theirs["orders"] > 0 for theirs in others)
+        paid, late = sum(theirs["paid"] for theirs in others), sum(theirs["late"] for theirs in others)
+        found["amount"] += sales
+        found["core"] += sales * (sellers >= CORE_SUPPLIERS)
+        found["lone"] += sales * (sellers == 0)
+        found["reciprocal"] += sales * (mine["bought"] > 0)
+        if paid > 0:
+            found["judged"] += sales
+            found["late"] += sales * (late * 100 // paid)
+        found["recent"] += sum(theirs["recent"] for theirs in others) // 100
+        found["earlier"] += sum(theirs["earlier"] for theirs in others) // 100
+    return np.array([[found[measure]] for measure in MEASURES], dtype=np.int64)
+
+
+def _trade(facts: list[Fact], month: int) -> dict[str, dict[str, int]]:
+    """One supplier's trade with each counterparty."""
+    names = ("orders", "ordered", "recent", "earlier", "paid", "late", "bought")
+    with_party: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(names, 0))
+    for kind, event, party, values in facts:
+        if kind == KIND_INDEX["order_placed"]:
+            with_party[party]["orders"] += 1
+            with_party[party]["ordered"] += values[0]
+            with_party[party]["recent"] += values[0] * (event >= month - 90)
+            with_party[party]["earlier"] += values[0] * (month - 180 <= event < month - 90)
+        elif kind == KIND_INDEX["invoice_paid"]:
+            with_party[party]["paid"] += values[0]
+            with_party[party]["late"] += values[3]
+        elif kind == KIND_INDEX["purchased"]:
+            with_party[party]["bought"] += 1
+    return with_party

@@ -68,7 +68,7 @@ def good_rows(table: str, count: int = GOOD_ROWS) -> list[Row]:
     key = _KEYS[table]
     first = changed(table)
     dates = [f"{1960 + place}-01-01" for place in range(count)]
-    own = dates if key.endswith(("_at", "_on", "_of")) else [f"{key[0]}{place}" for place in range(count)]
+    own = dates if key.endswith(("_at", "_on", "_of")) else [f"x{place}" for place in range(count)]
     rows = [first, *({**first, key: own[place]} for place in range(1, count))]
     return rows if table != "orders" else [first, *({**row, "order_id": f"o{place}"} for place, row in enumerate(rows[1:], 2))]
 
