@@ -43,13 +43,18 @@ class _Extent:
 
 
 class _Lines:
-    """The lines of a file on their way to a reader of rows, with the length and the commas of those since the last row."""
+    """The lines of a file on their way to a reader of rows: how many since the last row, and their length and commas."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._lines, self.length, self.commas = lines, 0, 0
+        self._lines = lines
+        self.begin_row()
+
+    def begin_row(self) -> None:
+        self.count = self.length = self.commas = 0
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
+            self.count += 1
             self.length += len(line)
             self.commas += line.count(",")
             yield line
@@ -70,13 +75,14 @@ def refuse_many_misshapen(path: Path, file: str, columns: int) -> None:
         lines = _Lines(io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline=""))
         reader = csv.reader(lines, strict=True)
         while found <= MOST_MISSHAPEN and held <= _MOST_HELD:
-            lines.length = lines.commas = 0
+            lines.begin_row()
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error:
-                cells = [""] * max(columns + 1, lines.commas)
+                # Over several lines it is a quote that stays open, and the commas are inside.
+                cells = [""] * (max(columns + 1, lines.commas) if lines.count == 1 else columns + 1)
             if not cells:
                 continue
             row += 1

@@ -59,12 +59,12 @@ class ImportNote:
 
 
 def find_files(path: Path) -> Folder:
-    """The table files of a folder, by name.
+    """What stands in a folder under the tables' names, file or not, and the names of the other files.
 
     Raises
     ------
     TableUnreadable
-        If `path` is not a folder that can be listed.
+        If `path` is not a folder that can be listed, or its name is not UTF-8.
     """
     try:
         entries = sorted(path.iterdir())
@@ -72,8 +72,8 @@ def find_files(path: Path) -> Folder:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise TableUnreadable(f"{shown(str(path))}: not a folder that can be read ({reason}); name the folder of the tables") from None
-    if shown(str(path)) != str(path):
-        raise TableUnreadable(f"{shown(str(path))}: the folder's name is not UTF-8 or cannot be printed; give it another name")
+    if any("\ud800" <= one <= "\udfff" for one in str(path)):
+        raise TableUnreadable(f"{shown(str(path))}: the folder's name is not UTF-8; give it another name")
     names = {table + suffix: table for table in CONTRACT for suffix in SUFFIXES}
     files: dict[str, tuple[Path, ...]] = {}
     others = []

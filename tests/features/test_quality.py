@@ -10,7 +10,7 @@ import pytest
 from credit.errors import TableUnreadable
 from features.quality import NAMES, check_tables
 from features.rejects import without_formula
-from features.rules import Dimension
+from features.rules import RULES, Dimension
 from features.tables import CONTRACT
 from tests.features.folders import GOOD, NOW, changed, write_folder
 
@@ -108,9 +108,10 @@ def test_rejects_are_saved_by_table_and_earlier_ones_replaced(tmp_path: Path) ->
     assert sorted(path.name for path in (out / "rejects").iterdir()) == ["orders.csv"]
     with written[0].open(encoding="utf-8", newline="") as stream:
         lines = list(csv.reader(stream))
+    rule = RULES["currency_is_the_folders"]
     assert lines == [
-        ["file", "row", "column", "rule", "value"],
-        ["orders.csv", "2", "currency", "currency_is_the_folders", "'=HYPERLINK(1)"],
+        ["file", "row", "column", "rule", "value", "remedy_zh", "remedy_en"],
+        ["orders.csv", "2", "currency", "currency_is_the_folders", "'=HYPERLINK(1)", rule.remedy_zh, rule.remedy_en],
     ]
 
 

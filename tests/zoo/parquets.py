@@ -122,6 +122,7 @@ CASES: tuple[Case, ...] = (
     _lying("a page of a negative size", Lies(page_bytes=-5), "cannot be read", _AGAIN),
     _lying("a page that unpacks to 2 GB", Lies(unpacked_bytes=_MOST, codec=1), "cannot be read", _AGAIN),
     _lying("a zstd page that unpacks to 2 GB", Lies(unpacked_bytes=_MOST, codec=6), "cannot be read", _AGAIN),
+    _lying("a column of a negative size", Lies(chunk_bytes=-64), "cannot be read", _AGAIN, command=True),
     _lying("an unknown compression", Lies(codec=77), "cannot be read", _AGAIN),
     _lying("a page beyond the file", Lies(page_offset=2**40), "outside file", _AGAIN),
     _lying("a page before the file", Lies(page_offset=-100), "cannot be read", _AGAIN),

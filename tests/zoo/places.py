@@ -27,6 +27,7 @@ def _link(target: str) -> Callable[[Path], object]:
 _GZIP = gzip.compress(orders_text().encode())
 
 CASES: tuple[Case, ...] = (
+    refused("a link to a folder of another name", _link("."), "it is a folder", _ITSELF),
     refused("no file at all", lambda folder: None, "the required table orders is missing", "put orders.csv", command=True),
     refused(
         "a folder named like the file",

@@ -5,6 +5,7 @@ leaves no answer, and fails.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from credit.errors import TableUnreadable
+from features.read import read_folder, read_tables
 from features.rules import RULES
+from tests.features.folders import NOW, changed, write_folder, write_parquet
 from tests.zoo.case import Case
 from tests.zoo.walk import KINDS
 
@@ -69,6 +73,47 @@ def test_damage_is_refused_or_set_aside_with_its_remedy(answers: dict[str, Said]
 def test_the_whole_zoo_stays_under_a_gigabyte(answers: dict[str, Said]) -> None:
     assert len(answers) == len(EVERY)
     assert max(said["megabytes"] for said in answers.values()) < MOST_MEGABYTES
+
+
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xbc\xd7")))
+    with pytest.raises(TableUnreadable, match=r"udcbc.*name is not UTF-8; give it another name"):
+        read_tables(folder, now=NOW)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    (write_folder(tmp_path) / "orders.csv").chmod(0)
+    with pytest.raises(TableUnreadable, match=r"orders\.csv: cannot be opened \(Permission denied\); check the file and its rights"):
+        read_tables(tmp_path, now=NOW)
+
+
+def test_names_that_look_like_patterns_or_are_no_text_are_named_and_not_read(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "a[1]*?{b}")
+    for name in ("orders*.csv", "[orders].csv", "orders.csv.bak"):
+        (folder / name).write_text("x")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xbc.csv")).write_text("x")
+    found = read_folder(folder, now=NOW)
+    assert found.problems == ()
+    assert found.other_files == ("[orders].csv", "orders*.csv", "orders.csv.bak", r"\udcbc.csv")
+    assert found.readings["orders"].rows == 1
+    found.tables.close()
+
+
+def test_zero_with_a_minus_is_zero(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, {"orders": [changed("orders", quantity="-0.0")]})
+    tables, rejects = read_tables(folder, now=NOW)
+    assert not rejects
+    assert tables.con.execute("SELECT CAST(quantity AS VARCHAR) FROM orders").fetchall() == [("0.0",)]
+    tables.close()
+
+
+def test_an_optional_parquet_column_without_any_value_is_missing(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "suppliers.parquet", "SELECT '1' AS supplier_id, NULL AS name, NULL AS joined_at, NULL AS uscc")
+    tables, rejects = read_tables(tmp_path, now=NOW, tables=["suppliers"])
+    assert not rejects
+    assert tables.con.execute("SELECT name, joined_at, uscc FROM suppliers").fetchall() == [(None, None, None)]
+    tables.close()
 
 
 def test_every_rule_of_the_contract_is_broken_in_the_zoo_and_has_a_remedy() -> None:

@@ -42,9 +42,9 @@ def peak_megabytes() -> int:
 
 
 def ask(case: Case, folder: Path) -> dict[str, object]:
-    """What the door says of one case."""
+    """What the door says of one case, and the processor seconds it took: a machine busy with other work counts for nothing."""
     case.build(folder)
-    began = time.monotonic()
+    began = time.process_time()
     said: dict[str, object] = {"name": case.name}
     try:
         tables, rejects = read_tables(folder, now=NOW, tables=case.tables)
@@ -56,7 +56,7 @@ def ask(case: Case, folder: Path) -> dict[str, object]:
         said["refused"] = str(refusal)
     except BaseException as error:
         said["traceback"] = f"{type(error).__name__}: {error}"[:500]
-    said["seconds"] = time.monotonic() - began
+    said["seconds"] = time.process_time() - began
     said["megabytes"] = peak_megabytes()
     return said
 
