@@ -28,6 +28,8 @@ _NUMBERS: Final = {
     "date32": "i4",
     "timestamp": "i8",
 }
+_READABLE: Final = frozenset({*_OFFSETS, *_NUMBERS, "null"})
+"""Asked before anything is touched: for some other types the library ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,13 @@ class Cells:
         hash_ids(self.data, self.offsets, self.valid, out)
         return out
 
-    def days(self, zone: str) -> npt.NDArray[np.int32]:
-        """Return civil days; NONE where there is none."""
+    def days(self, zone: str, out: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.int32]:
+        """Return civil days, written to `out` if it is given; NONE where there is none."""
         if self.is_date:
-            return np.where(self.valid, self.numbers, NONE).astype(np.int32)
-        return civil_days(self.numbers, self.valid, zone)
+            found = np.empty(len(self), dtype=np.int32) if out is None else out
+            found[:] = np.where(self.valid, self.numbers, NONE)
+            return found
+        return civil_days(self.numbers, self.valid, zone, out)
 
     def lengths(self) -> npt.NDArray[np.int32]:
         """Return the number of characters (code points) of each text; 0 where there is none."""
@@ -121,7 +125,7 @@ BATCH_ROWS: Final = 65_536
 def chunks(stream: Any) -> Iterator[dict[str, Cells]]:
     """Yield the columns of an Arrow stream, `BATCH_ROWS` rows at a time, by name."""
     for batch in na.ArrayStream(stream):
-        columns = {batch.schema.field(i).name: _cells(batch.child(i), len(batch)) for i in range(batch.n_children)}
+        columns = {batch.schema.field(i).name: _cells(batch.child(i), batch.offset, len(batch)) for i in range(batch.n_children)}
         if len(batch) <= BATCH_ROWS:
             yield columns
             continue
@@ -129,19 +133,21 @@ def chunks(stream: Any) -> Iterator[dict[str, Cells]]:
             yield {name: column.part(low, low + BATCH_ROWS) for name, column in columns.items()}
 
 
-def _cells(column: Any, rows: int) -> Cells:
-    kind, start = column.schema.type.name.lower(), column.offset
+def _cells(column: Any, skipped: int, rows: int) -> Cells:
+    kind, start = column.schema.type.name.lower(), column.offset + skipped
+    if kind not in _READABLE or (kind == "timestamp" and column.schema.unit.name != "MICRO"):
+        raise TypeError(f"a column of {column.schema} cannot be read; hand over texts, numbers, dates or times in microseconds")
+    nothing, nowhere = np.zeros(1, dtype=np.uint8), np.zeros(rows + 1, dtype=np.int64)
+    if kind == "null":
+        return Cells(np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), nothing, nowhere)
     buffers = column.buffers
     valid = np.ones(rows, dtype=np.bool_)
     if len(buffers[0]):
         _unpack(np.frombuffer(buffers[0], dtype=np.uint8), start, valid)
-    none, nowhere = np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.int64)
     if kind in _OFFSETS:
         offsets = np.frombuffer(buffers[1], dtype=_OFFSETS[kind], count=start + rows + 1)[start:].astype(np.int64)
-        data = np.frombuffer(buffers[2], dtype=np.uint8) if len(buffers[2]) else np.zeros(1, dtype=np.uint8)
-        return Cells(valid, nowhere, data, offsets)
-    if kind == "null":
-        return Cells(np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), none, nowhere)
+        data = np.frombuffer(buffers[2], dtype=np.uint8) if len(buffers[2]) else nothing
+        return Cells(valid, nowhere[:0], data, offsets)
     numbers = np.frombuffer(buffers[1], dtype=_NUMBERS[kind], count=start + rows)[start:]
     numbers = numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64, copy=False)
-    return Cells(valid, numbers, none, nowhere, is_date=kind == "date32")
+    return Cells(valid, numbers, nothing[:0], nowhere[:0], is_date=kind == "date32")

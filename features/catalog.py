@@ -7,12 +7,24 @@ To add a feature, add its declaration to the file of its source table, and a dra
 from collections.abc import Iterable
 from typing import Final
 
-from features import buyer_network, fulfilments, invoices, orders, purchases, reviews, suppliers
+from features import (
+    buyer_network,
+    certificates,
+    cooperations,
+    fulfilments,
+    inventory,
+    invoices,
+    orders,
+    production,
+    purchases,
+    reviews,
+    suppliers,
+)
 from features.feature import Family, Feature, Unit
 
 __all__ = ["CATALOG", "CATALOG_VERSION", "Family", "Feature", "Unit", "catalog_slice"]
 
-CATALOG_VERSION: Final = "2026.11"
+CATALOG_VERSION: Final = "2026.12"
 """Changes whenever a feature's meaning does; stands in every bundle."""
 
 CATALOG: Final[tuple[Feature, ...]] = (
@@ -22,6 +34,10 @@ CATALOG: Final[tuple[Feature, ...]] = (
     *reviews.FEATURES,
     *purchases.FEATURES,
     *invoices.FEATURES,
+    *inventory.FEATURES,
+    *production.FEATURES,
+    *certificates.FEATURES,
+    *cooperations.FEATURES,
     *buyer_network.FEATURES,
 )
 

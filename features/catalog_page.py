@@ -72,7 +72,7 @@ def _cells(feature: Feature) -> tuple[str, ...]:
 
 
 def _lineage() -> str:
-    told = "；".join(f"{role.value} {ROLES[role][0]}" for role in _SHOWN) + "。" + "; ".join(f"{r.value}: {ROLES[r][1]}" for r in _SHOWN)
+    told = "; ".join(f"{role.value}: {ROLES[role][0]}, {ROLES[role][1]}" for role in _SHOWN)
     rows = []
     for (code, shown), grouped in groupby(CATALOG, key=lambda feature: (feature.reason_code, _shown(feature))):
         features = list(grouped)
@@ -81,10 +81,10 @@ def _lineage() -> str:
         rows.append((f"{code.lower()} ({windows})", kinds, shown, tier_of(features[0]).value))
     return f"""## 血缘 Lineage
 
-每个特征 → 事实种类 → 契约的列。每张表另有说明哪一行的 id 与 `recorded_at`（见末表），此处不重复。{told}。
-Every feature, the kinds of facts it counts, and the contract's columns these are read from. The ids that tell the rows of each table
-apart, and `recorded_at`, belong to it too and stand in the last table. No other column changes a feature, and every one of these does:
-`tests/features/test_lineage.py`.
+每个特征、它所数的事实、事实所读的列。所用各表中说明是哪一行的 id 与 `recorded_at` 也属于血缘，见末表，此处不重复。
+其他列都不改变该特征。Every feature, the kinds of facts it counts, and the columns these are read from. Of every table it uses, the ids
+that tell which row is meant and `recorded_at` belong to its lineage too; they stand in the last table. No other column changes a feature,
+and each of these does (`tests/features/test_lineage.py`). {told}.
 
 """ + _table(("特征 feature", "事实 facts", "列 columns", "授权 tier"), rows)
 

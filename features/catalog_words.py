@@ -22,6 +22,7 @@ UNITS: Final[Mapping[Unit, Words]] = MappingProxyType(
         Unit.DAYS: ("天", "days"),
         Unit.STARS: ("星", "stars"),
         Unit.MONTHS: ("月", "months"),
+        Unit.POINTS: ("分", "points"),
     }
 )
 FAMILIES: Final[Mapping[Family, Words]] = MappingProxyType(
@@ -37,6 +38,11 @@ FAMILIES: Final[Mapping[Family, Words]] = MappingProxyType(
         Family.RECEIVABLES: ("应收", "receivables"),
         Family.MARGIN: ("毛差", "margin"),
         Family.TENURE: ("资历", "tenure"),
+        Family.AUTHENTICITY: ("真实性", "authenticity"),
+        Family.INVENTORY: ("库存", "inventory"),
+        Family.PRODUCTION: ("生产", "production"),
+        Family.CERTIFICATES: ("资质", "certificates"),
+        Family.COOPERATION: ("合作", "cooperation"),
         Family.NETWORK: ("买家网络", "network"),
     }
 )
@@ -55,11 +61,11 @@ TIERS: Final[Mapping[Tier, Words]] = MappingProxyType(
 ROLES: Final[Mapping[Role, Words]] = MappingProxyType(
     {
         Role.EVENT: ("发生日", "day of the fact"),
-        Role.VALUE: ("取值", "value"),
-        Role.COUNTERPARTY: ("交易对方", "counterparty"),
-        Role.CONDITION: ("是否成立", "whether it is told"),
-        Role.ROW: ("哪一行", "which row"),
-        Role.KNOWN: ("何时知晓", "when known"),
+        Role.VALUE: ("取值", "what is summed"),
+        Role.COUNTERPARTY: ("交易对方", "who is told apart"),
+        Role.CONDITION: ("是否成立", "whether the fact is told"),
+        Role.ROW: ("哪一行", "which row is meant"),
+        Role.KNOWN: ("何时知晓", "when it was known"),
     }
 )
 CELLS: Final[Mapping[Kind, Words]] = MappingProxyType(

@@ -22,12 +22,13 @@ ALWAYS: Final = np.iinfo(np.int64).min
 
 
 _US: Final = 86_400_000_000
-_YEARS: Final = (1900, 2120)
+_YEARS: Final = (1899, 2201)
+"""A time of the contract lies in the years 1900 to 2199 of some zone."""
 
 
 @lru_cache(maxsize=8)
 def offsets_of(zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the moments (microseconds UTC) from which each offset (microseconds) of a zone holds, between 1900 and 2120."""
+    """Return the moments (microseconds UTC) from which each offset (microseconds) of a zone holds, between 1899 and 2201."""
     rules = ZoneInfo(zone)
 
     def offset(at: datetime) -> int:
@@ -64,17 +65,21 @@ def _days(at, valid, since, held, out):
         out[i] = (at[i] + held[place]) // _US
 
 
-def civil_days(at: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], zone: str) -> npt.NDArray[np.int32]:
+def civil_days(
+    at: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], zone: str, out: npt.NDArray[np.int32] | None = None
+) -> npt.NDArray[np.int32]:
     """Return the civil day in a zone of each UTC time in microseconds, as days since 1970-01-01; NONE where it is not valid.
+
+    Written to `out` if it is given.
 
     Examples
     --------
     >>> civil_days(np.array([15 * 3_600_000_000, 16 * 3_600_000_000]), np.array([True, True]), "Asia/Shanghai").tolist()
     [0, 1]
     """
-    out = np.empty(len(at), dtype=np.int32)
-    _days(at, valid, *offsets_of(zone), out)
-    return out
+    days = np.empty(len(at), dtype=np.int32) if out is None else out
+    _days(at, valid, *offsets_of(zone), days)
+    return days
 
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()

@@ -5,9 +5,11 @@ fit the memory given goes to one spill file per table, a batch after the other, 
 with a batch and a bucket, not with the events.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from credit.errors import UnknownSupplier
+from credit.errors import CannotWrite, UnknownSupplier
 from features.arrow import Cells, chunks
 from features.compiled import jit
 from features.identity import IdIndex
@@ -29,14 +31,39 @@ MEMORY: Final = 1 << 30
 """Bytes of records kept in memory before the rest goes to disk."""
 
 
-@dataclass
-class _Batch:
-    """Records of one batch in the order of their buckets, kept or spilled from a place in the table's file."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Records of one batch in the order of their buckets, in memory."""
 
     starts: npt.NDArray[np.int64]
-    records: Records | None
+    records: Records
     labels: Labels
-    at: int = 0
+
+    def part(self, low: int, high: int) -> tuple[Records, Labels]:
+        """Return some of the records and their labels."""
+        has_labels = len(self.labels.starts) > 1
+        return self.records[low:high], Labels(self.labels.data, self.labels.starts[low : high + 1]) if has_labels else self.labels
+
+
+@dataclass(frozen=True, slots=True)
+class _Spilled:
+    """Records of one batch in the order of their buckets, in files from the places `at` on: records, label beginnings, labels."""
+
+    starts: npt.NDArray[np.int64]
+    files: tuple[int, int, int]
+    dtype: np.dtype[np.void]
+    at: tuple[int, int, int]
+    has_labels: bool
+
+    def part(self, low: int, high: int) -> tuple[Records, Labels]:
+        """Read some of the records and their labels; any number of threads may at a time."""
+        size = self.dtype.itemsize
+        records = np.frombuffer(os.pread(self.files[0], (high - low) * size, self.at[0] + low * size), dtype=self.dtype)
+        if not self.has_labels or low == high:
+            return records, NO_LABELS
+        starts = np.frombuffer(os.pread(self.files[1], (high - low + 1) * 8, self.at[1] + low * 8), dtype=np.int64)
+        data = np.frombuffer(os.pread(self.files[2], int(starts[-1] - starts[0]), self.at[2] + int(starts[0])), dtype=np.uint8)
+        return records, Labels(data, starts - starts[0])
 
 
 @dataclass
@@ -52,10 +79,10 @@ class Collected:
 
     codes: Codes
     width: int
-    _batches: dict[str, list[_Batch]] = field(default_factory=dict)
+    _batches: dict[str, list[_Kept | _Spilled]] = field(default_factory=dict)
     _spill: tempfile.TemporaryDirectory[str] | None = None
     _kept: int = 0
-    _files: dict[str, Any] = field(default_factory=dict)
+    _files: dict[str, FileIO] = field(default_factory=dict)
 
     @property
     def buckets(self) -> int:
@@ -72,22 +99,30 @@ class Collected:
         is_sorted = self.buckets == 1
         ordered = records if is_sorted else gather(records, order)
         kept = NO_LABELS if labels is None else labels if is_sorted else labels.take(order)
-        batch = _Batch(starts, ordered, kept)
-        if self._kept + ordered.nbytes > memory:
-            batch.records, batch.at = None, self._write(table, ordered)
-        else:
-            self._kept += ordered.nbytes
+        size = ordered.nbytes + kept.data.nbytes + kept.starts.nbytes
+        is_kept = self._kept + size <= memory
+        self._kept += size if is_kept else 0
+        batch = _Kept(starts, ordered, kept) if is_kept else self._spilled(table, starts, ordered, kept)
         self._batches.setdefault(table, []).append(batch)
 
-    def _write(self, table: str, records: Records) -> int:
+    def _spilled(self, table: str, starts: npt.NDArray[np.int64], records: Records, labels: Labels) -> _Spilled:
+        try:
+            files = (self._file(f"{table}.records"), self._file(f"{table}.starts"), self._file(f"{table}.labels"))
+            at = (_append(files[0], records), _append(files[1], labels.starts), _append(files[2], labels.data))
+        except OSError as error:
+            raise CannotWrite(
+                f"{tempfile.gettempdir()} cannot take what does not fit the memory ({error.strerror}); free space there, or name another "
+                "folder in TMPDIR"
+            ) from error
+        handles = (files[0].fileno(), files[1].fileno(), files[2].fileno())
+        return _Spilled(starts, handles, records.dtype, at, len(labels.starts) > 1)
+
+    def _file(self, name: str) -> FileIO:
         if self._spill is None:
             self._spill = tempfile.TemporaryDirectory(prefix="lianxin-")
-        if table not in self._files:
-            self._files[table] = (Path(self._spill.name) / table).open("w+b")
-        file = self._files[table]
-        at = int(file.seek(0, 2))
-        file.write(records.data)
-        return at
+        if name not in self._files:
+            self._files[name] = FileIO(Path(self._spill.name) / name, "w+")
+        return self._files[name]
 
     def bucket(self, number: int) -> tuple[int, Segment]:
         """Return the first supplier of a bucket, and the records of its suppliers."""
@@ -95,21 +130,11 @@ class Collected:
         count = min(self.width, self.codes.suppliers.count - low)
         records, labels = [], []
         for table in TABLES:
-            parts = [self._part(table, batch, number) for batch in self._batches.get(table, ())]
+            parts = [batch.part(*batch.starts[number : number + 2].tolist()) for batch in self._batches.get(table, ())]
             records.append(concatenate([part for part, _ in parts], RECORDS[table].dtype))
             labels.append(_joined([label for _, label in parts]))
         has_labels = any(len(label.starts) > 1 for label in labels)
         return low, by_supplier(records, labels if has_labels else (), low, count)
-
-    def _part(self, table: str, batch: _Batch, number: int) -> tuple[Records, Labels]:
-        low, high = int(batch.starts[number]), int(batch.starts[number + 1])
-        labels = batch.labels if len(batch.labels.starts) == 1 else Labels(batch.labels.data, batch.labels.starts[low : high + 1])
-        if batch.records is not None:
-            return batch.records[low:high], labels
-        dtype = RECORDS[table].dtype
-        file = self._files[table]
-        file.seek(batch.at + low * dtype.itemsize)
-        return np.frombuffer(file.read((high - low) * dtype.itemsize), dtype=dtype), labels
 
     def close(self) -> None:
         """Give memory and disk back."""
@@ -119,6 +144,14 @@ class Collected:
         if self._spill is not None:
             self._spill.cleanup()
             self._spill = None
+
+
+def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
+    """Write an array behind what a file holds; return where it begins."""
+    at, left = file.tell(), array.view(np.uint8).data
+    while left:
+        left = left[file.write(left) :]
+    return at
 
 
 def _joined(labels: list[Labels]) -> Labels:

@@ -128,7 +128,7 @@ def derive_observations(inventory, production, facts, n):
         since, until = since_day(inventory, i), until_day(inventory, following[i])
         n = tell(
             facts, n, _STOCK, inventory[i].observed, since, until, -1, i,
-            inventory[i].value, 0 if cover == NONE else cover, cover != NONE,
+            inventory[i].value, 0 if cover == MISSING else cover, cover != MISSING,
         )  # fmt: skip
     _, following, _ = versions(production)
     for i in range(len(production)):

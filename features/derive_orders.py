@@ -51,7 +51,7 @@ def _attach(orders, slots, fulfilments, f_is_first):
     """Deliveries of each order, as a list through the first versions of the fulfilments."""
     first = np.full(len(orders), -1, np.int32)
     following = np.full(len(fulfilments), -1, np.int32)
-    for f in range(len(fulfilments)):
+    for f in range(len(fulfilments) - 1, -1, -1):  # so that the list keeps the rows' order, most often that of time
         if f_is_first[f]:
             i = find(orders, slots, fulfilments[f].order)
             if i >= 0:

@@ -75,9 +75,8 @@ class Evaluator:
             As `network` gives it, added up over all suppliers.
         """
         step = max(BATCH_ROWS // len(self._days), 1)
-        parts = [
-            self._batch(segment, low, min(low + step, segment.suppliers), parties, network) for low in range(0, segment.suppliers, step)
-        ]
+        lows = range(0, max(segment.suppliers, 1), step)
+        parts = [self._batch(segment, low, min(low + step, segment.suppliers), parties, network) for low in lows]
         return Rows(
             np.concatenate([part.supplier for part in parts]),
             np.concatenate([part.as_of for part in parts]),

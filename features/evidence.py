@@ -10,12 +10,16 @@ from features.catalog import CATALOG
 from features.civil import to_date, to_day
 from features.facts import KIND_INDEX, KINDS, MONTHS, column_index
 from features.feature import Feature
-from features.formula import DaysSince, Floor, Minus, Months, Party, Sum
+from features.formula import DaysSince, Floor, MeanAge, Minus, Months, Network, Party, Sum
 from features.ledger import Fact, Ledger
+from features.network import WINDOW
 from features.versions import NEVER
 
-_LOWEST_FIRST: Final = "stars_hundredths"
-"""Unit of marks: what weighs behind a mean of marks are the low ones."""
+_MARKS: Final = ("stars_hundredths", "text_score", "utilisation_ten_thousandths")
+"""Units of marks: what weighs behind a mean of marks are the low ones, those below zero among them."""
+
+_FROM_ZERO: Final = ("utilisation_ten_thousandths",)
+"""Units in which zero is a mark, and the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +82,24 @@ class _Term:
 def _terms(formula: object) -> list[_Term]:
     """Terms of a formula in the order in which they are met; a stock is one term."""
     match formula:
+        case MeanAge(stock):
+            found = _terms(stock)
         case Floor(Minus(Sum(kind, column, since), Sum(closed_by))):
-            return [_Term(kind, column, since, closed_by)]
+            found = [_Term(kind, column, since, closed_by)]
         case Sum(kind, column, since):
-            return [_Term(kind, column, since)]
+            found = [_Term(kind, column, since)]
         case Months(kind, column):
-            return [_Term(kind, column, 30 * MONTHS)]
+            found = [_Term(kind, column, 30 * MONTHS)]
         case Party(kind, _, window):
-            return [_Term(kind, "amount", window)]
+            found = [_Term(kind, "amount", window)]
         case DaysSince(kind):
-            return [_Term(kind, "count", None)]
-    inner = [getattr(formula, part.name) for part in fields(formula)] if is_dataclass(formula) else []
-    return [term for part in inner if is_dataclass(part) for term in _terms(part)]
+            found = [_Term(kind, "count", None)]
+        case Network(_, kinds):
+            found = [_Term(kind, "amount", WINDOW) for kind in kinds]
+        case _:
+            inner = [getattr(formula, part.name) for part in fields(formula)] if is_dataclass(formula) else []
+            found = [term for part in inner if is_dataclass(part) for term in _terms(part)]
+    return found
 
 
 def _chosen(feature_name: str) -> tuple[Feature, list[_Term]]:
@@ -151,7 +161,7 @@ def evidence_rows(ledger: Ledger, feature_name: str, supplier_id: str, as_of: da
 
     For a stock (overdue orders, overdue or outstanding receivables) these are the items still open, with what is left of them; for
     a window, the events inside it whose leading value is above zero (the late deliveries of a late ratio, the low ratings of a low
-    share). Of marks the lowest stand first; where more is worse, the largest; where more is safer, the newest.
+    share); of marks all. Of marks the lowest stand first; where more is worse, the largest; where more is safer, the newest.
 
     Raises
     ------
@@ -184,7 +194,10 @@ def _evidence(ledger: Ledger, feature: Feature, term: _Term, supplier_id: str, a
     if term.closed_by is not None:
         items = _left_open(items, term, column, column_index(term.closed_by, term.column))
     elif column > 0:
-        items = [item for item in items if item.values[column - 1] > 0]
+        unit = kind.values[column - 1].unit
+        items = [
+            item for item in items if unit in _FROM_ZERO or item.values[column - 1] > 0 or (unit in _MARKS and item.values[column - 1])
+        ]
     weight = _weight(feature, term, column)
     items.sort(key=lambda item: (weight(item), -item.event, item.label, item.party))
     rows = tuple(EvidenceRow(i.label, to_date(i.event), to_date(i.known), i.party, i.values) for i in items[:limit])
@@ -194,8 +207,7 @@ def _evidence(ledger: Ledger, feature: Feature, term: _Term, supplier_id: str, a
 
 def _weight(feature: Feature, term: _Term, column: int) -> Callable[[_Item], int]:
     """What costs points stands first: the low marks, the large late ones; where more is safer, the newest."""
-    value = {v.name: v.unit for v in KINDS[KIND_INDEX[term.kind]].values}.get(term.column, "")
-    if value == _LOWEST_FIRST:
+    if column > 0 and KINDS[KIND_INDEX[term.kind]].values[column - 1].unit in _MARKS:
         return lambda item: item.values[column - 1]
     if feature.direction > 0 and column > 0:
         return lambda item: -item.values[column - 1]

@@ -46,6 +46,7 @@ FEATURES: Final = (
     _declare("late_ratio_change", 90, Minus(_late_ratio(90), _late_ratio(365)), Unit.RATIO, Family.LATENESS, 1, "迟交比例较全年的变化", "Change in the late share against the year"),
     _declare("late_days_change", 90, Minus(_late_days(90), _late_days(365)), Unit.DAYS, Family.LATENESS, 1, "平均迟交天数较全年的变化", "Change in mean days late against the year"),
     *(_declare("lead_days_mean", w, _lead_days(w), Unit.DAYS, Family.LATENESS, 1, "下单到交付的平均天数", "Mean days from order to delivery") for w in (90, 365)),
+    _declare("lead_days_change", 90, Minus(_lead_days(90), _lead_days(365)), Unit.DAYS, Family.LATENESS, 1, "下单到交付天数较全年的变化", "Change in days from order to delivery against the year"),
     _declare("overdue_count", None, _overdue("count"), Unit.COUNT, Family.LATENESS, 1, "当前逾期未交订单数", "Orders overdue and not delivered now"),
     _declare("overdue_amount_ratio", 90, Ratio(_overdue("amount"), Sum("order_placed", "amount", 90)), Unit.RATIO, Family.LATENESS, 1, "逾期未交金额与订单金额之比", "Overdue undelivered amount against the amount ordered"),
     *(_declare("reject_ratio", w, _reject_ratio(w), Unit.RATIO, Family.QUALITY, 1, "拒收数量占比", "Share of quantity rejected") for w in (90, 180, 365)),

@@ -19,8 +19,8 @@ _P4: Final = np.uint64(0x85EBCA77C2B2AE63)
 _P5: Final = np.uint64(0x27D4EB2F165667C5)
 _BYTE: Final = np.uint64(8)
 
-_CHUNK: Final = 65_536
-"""Rows encoded between two checks of the index's room."""
+_CHUNK: Final = 4096
+"""Rows encoded between two checks of the index's room: the table stays small enough for the processor's cache."""
 
 
 @jit
@@ -170,7 +170,7 @@ class IdIndex:
             self._store = np.concatenate([self._store[:used], np.empty(used + 2 * size, dtype=np.uint8)])
         if len(self._slots) < 2 * needed:
             ids, self.count = (self._store, self._starts[: self.count + 1]), 0
-            room = 1 << (4 * needed).bit_length()
+            room = 1 << (2 * needed).bit_length()
             self._slots, self._hashes = np.full(room, -1, dtype=np.int32), np.zeros(room, dtype=np.int64)
             store, starts = ids[0].copy(), ids[1].copy()
             valid = np.ones(len(starts) - 1, dtype=np.bool_)

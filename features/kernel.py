@@ -209,11 +209,13 @@ def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
 
 
 @jit
-def _aggregate(tables, offsets, plan, facts, local, known_from, sums, windows, last, parties, months, known, month_of, totals, network):
-    """Aggregate suppliers one by one; return at which supplier the room for facts ran out, and how much it needs."""
+def _aggregate(
+    tables, offsets, first, plan, facts, local, known_from, sums, windows, last, parties, months, known, month_of, totals, network
+):
+    """Aggregate suppliers from the first on; return at which supplier the room for facts ran out, and how much it needs."""
     dates = len(plan.as_of)
     latest = plan.known[-1]
-    for s in range(len(known_from)):
+    for s in range(first, len(known_from)):
         mine = (
             tables[0][offsets[0, s] : offsets[0, s + 1]],
             tables[1][offsets[1, s] : offsets[1, s + 1]],
@@ -289,14 +291,12 @@ class Kernel:
         elsewhere = np.zeros((len(MEASURES), rows), dtype=np.int64)
         known_from = np.empty(suppliers, dtype=np.int32)
         local = np.full(parties + 1, -1, dtype=np.int32)
-        done = 0
+        done, whole = 0, np.ascontiguousarray(offsets)  # of one layout always: each other one would be compiled anew
         while done < suppliers:
-            more, needed = _aggregate(
-                tables, offsets[:, done:], self._dates, self._facts, local, known_from[done:], self._sums,
-                windows[:, done * dates :], last[:, done * dates :], measures[:, done * dates :],
-                network.months, network.known, network.month_of, network.totals, elsewhere[:, done * dates :],
+            done, needed = _aggregate(
+                tables, whole, done, self._dates, self._facts, local, known_from, self._sums, windows, last, measures,
+                network.months, network.known, network.month_of, network.totals, elsewhere,
             )  # fmt: skip
-            done += more
             if done < suppliers:
                 self._facts = room(2 * needed)
         return windows, last, measures, elsewhere, known_from

@@ -23,6 +23,7 @@ from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS, TELLING_KINDS, TRAD
 from features.identity import IdIndex, texts
 from features.read import RawTables
 from features.segment import TABLES, Segment, merge
+from features.text_memory import TextMemory
 from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROW, VALUES, room
 
 PROFILE: Final = "supplier_id, name, kind, province, industry"
@@ -114,6 +115,8 @@ class Ledger:
         With the view `profiles` (supplier_id, name, kind, province, industry).
     quality : mapping of str to float or None
         The five shares of the import's quality report; empty where the tables were not checked.
+    texts : callable
+        Returns what the reviews' texts have taught (`features.text_memory`), read from disk when asked for.
     networks : dict of (months and known days) to int64 array (months, counterparties, totals)
         Totals of the buyer network added up so far (`features.network`).
     """
@@ -128,6 +131,7 @@ class Ledger:
     digests: Mapping[str, str]
     profiles: duckdb.DuckDBPyConnection = field(repr=False)
     quality: Mapping[str, float | None] = field(default_factory=dict)
+    texts: Callable[[], TextMemory] = field(default=TextMemory().itself, repr=False)
     networks: dict[tuple[int, ...], npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
     supplier_ids: npt.NDArray[np.str_] = field(init=False)
     supplier_codes: npt.NDArray[np.int64] = field(init=False)
@@ -290,7 +294,10 @@ def build_ledger(
     """
     say = progress or (lambda stage: None)
     say("records")
-    collected = collect(tables.con, zone=tables.zone, tables=tables.present, memory=1 << 62, bucket_rows=1 << 62)
+    learned = TextMemory().with_reviews(tables.con, tables.zone)
+    collected = collect(
+        tables.con, zone=tables.zone, tables=tables.present, score=learned.scorer(), memory=1 << 62, bucket_rows=1 << 62
+    )
     _, segment = collected.bucket(0)
     collected.close()
     say("facts")
@@ -307,6 +314,7 @@ def build_ledger(
         digests=tables.digests,
         profiles=profiles_of(tables.con),
         quality=dict(quality or {}),
+        texts=learned.itself,
     )
 
 

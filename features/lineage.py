@@ -48,6 +48,7 @@ _CONDITIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "invoice_aged": _UNPAID,
         "invoice_aged_closed": _UNPAID,
         "invoice_paid": _ISSUED,
+        "invoice_paid_late": _ISSUED,
         "certificate_verified": ("certificates.issued_on",),
         "certificate_expired": ("certificates.issued_on",),
         "cooperation_ended": ("cooperations.started_on",),

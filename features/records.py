@@ -16,6 +16,7 @@ import numpy.typing as npt
 from features.arrow import Cells
 from features.civil import ALWAYS, NONE, civil_days
 from features.columns import Kind
+from features.compiled import jit
 from features.identity import IdIndex, mix
 from features.tables import CONTRACT
 
@@ -93,7 +94,7 @@ _WIDE: Final[Mapping[str, bool]] = MappingProxyType(
         "day": False,
         "fen": True,
         "thousandths": True,
-        "hundredths": False,
+        "hundredths": True,
         "ten_thousandths": False,
         "word": False,
         "party": False,
@@ -105,8 +106,8 @@ _WIDE: Final[Mapping[str, bool]] = MappingProxyType(
 
 _ABSENT: Final[Mapping[str, int]] = MappingProxyType(
     {
-        **dict.fromkeys(("fen", "thousandths", "moment"), MISSING),
-        **dict.fromkeys(("day", "hundredths", "ten_thousandths"), NONE),
+        **dict.fromkeys(("fen", "thousandths", "hundredths", "moment"), MISSING),
+        **dict.fromkeys(("day", "ten_thousandths"), NONE),
         **dict.fromkeys(("word", "length", "score"), 0),
         "party": -1,
     }
@@ -233,6 +234,28 @@ MOVABLE: Final = ("purchases", "invoices")
 """Tables whose key is the platform's alone: a correction may move a row from one supplier to another."""
 
 
+@jit
+def put(numbers, valid, missing, out):
+    """Write numbers to a field, and what stands for a missing one."""
+    for i in range(len(out)):
+        out[i] = numbers[i] if valid[i] else missing
+
+
+@jit
+def put_scaled(numbers, valid, scale, missing, out):
+    """Write numbers times a scale, rounded half to even."""
+    for i in range(len(out)):
+        out[i] = np.int64(np.rint(numbers[i] * scale)) if valid[i] else missing
+
+
+@jit
+def put_missing(numbers, missing, out):
+    """Write numbers where a field is missing."""
+    for i in range(len(out)):
+        if out[i] == missing:
+            out[i] = numbers[i]
+
+
 @dataclass(frozen=True, slots=True)
 class Codes:
     """The codes of suppliers and counterparties; counterparties are met as they come, suppliers are known beforehand."""
@@ -271,8 +294,8 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
     supplier = cells["supplier_id"]
     out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
     recorded = cells["recorded_at"]
-    out["recorded"] = np.where(recorded.valid, recorded.numbers, ALWAYS)
-    out["recorded_day"] = civil_days(recorded.numbers, recorded.valid, zone)
+    put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
+    civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
     if all(name in cells for name in table.key):
         out["key"] = _hash_of([cells[name] for name in table.key], rows)
     if table.link:
@@ -287,7 +310,7 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
             party = cells[field.column]
             out[field.name] = codes.parties.encode(party.data, party.offsets, party.valid)
         else:
-            out[field.name] = _number(field, cells, table.table, zone)
+            _put_number(field, cells, table.table, zone, out[field.name])
     return out
 
 
@@ -319,18 +342,19 @@ def _hash_of(cells: list[Cells], rows: int) -> npt.NDArray[np.int64]:
     return out
 
 
-def _number(field: Field, cells: Mapping[str, Cells], table: str, zone: str) -> npt.NDArray[Any]:
+def _put_number(field: Field, cells: Mapping[str, Cells], table: str, zone: str, out: npt.NDArray[Any]) -> None:
     cell = cells[field.column]
+    missing = _ABSENT[field.kind]
     if field.kind == "day":
-        days = cell.days(zone)
-        return np.where(days == NONE, cells[field.otherwise].days(zone), days) if field.otherwise else days
-    if field.kind in ("moment", "fen"):
-        return np.where(cell.valid, cell.numbers, MISSING)
-    if field.kind == "length":
-        return cell.lengths()
-    if field.kind == "word":
-        return cell.words(CONTRACT[table].column(field.column).words)
-    scale = {"thousandths": 1000, "hundredths": 100, "ten_thousandths": 10_000}[field.kind]
-    scaled = np.rint(np.where(cell.valid, cell.numbers, 0.0) * scale)
-    missing = MISSING if _WIDE[field.kind] else NONE
-    return np.where(cell.valid, scaled.astype(np.int64), missing)
+        cell.days(zone, out)
+        if field.otherwise:
+            put_missing(cells[field.otherwise].days(zone), NONE, out)
+    elif field.kind in ("moment", "fen"):
+        put(cell.numbers, cell.valid, missing, out)
+    elif field.kind == "length":
+        out[:] = cell.lengths()
+    elif field.kind == "word":
+        out[:] = cell.words(CONTRACT[table].column(field.column).words)
+    else:
+        scale = {"thousandths": 1000.0, "hundredths": 100.0, "ten_thousandths": 10_000.0}[field.kind]
+        put_scaled(cell.numbers, cell.valid, scale, missing, out)

@@ -5,6 +5,7 @@ id of the row, for evidence. Stored, a segment is a folder of plain arrays that 
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -94,6 +95,12 @@ def gather(records: Records, order: npt.NDArray[np.int64]) -> Records:
     return out
 
 
+def _shown(records: Records) -> Records:
+    view = records.view()
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Records of suppliers `first` to before `first + suppliers`.
@@ -110,6 +117,10 @@ class Segment:
     records: tuple[Records, ...]
     offsets: npt.NDArray[np.int64]
     labels: tuple[Labels, ...]
+
+    def __post_init__(self) -> None:
+        """Show the records read-only, mapped or not: what is compiled for one is compiled for all."""
+        object.__setattr__(self, "records", tuple(_shown(table) for table in self.records))
 
     @property
     def suppliers(self) -> int:
@@ -154,16 +165,17 @@ def by_supplier(records: Sequence[Records], labels: Sequence[Labels], low: int, 
 def write_segment(folder: Path, parts: Iterator[Segment]) -> None:
     """Write the suppliers' records to a new folder, part after part."""
     folder.mkdir(parents=True)
-    files: dict[str, Any] = {}
-    offsets: list[npt.NDArray[np.int64]] = [np.zeros((len(TABLES), 1), dtype=np.int64)]
+    rows = np.zeros((len(TABLES), 1), dtype=np.int64)
+    offsets = [rows]
     ends = [np.zeros(1, dtype=np.int64) for _ in TABLES]
-    try:
-        for name in (f"{table}.{kind}" for table in TABLES for kind in ("records", "labels", "starts")):
-            files[name] = (folder / name).open("wb")
+    with ExitStack() as opened:  # closes every file, even where closing one fails because the disk is full
+        names = (f"{table}.{kind}" for table in TABLES for kind in ("records", "labels", "starts"))
+        files = {name: opened.enter_context((folder / name).open("wb")) for name in names}
         for t, table in enumerate(TABLES):
             files[f"{table}.starts"].write(ends[t].tobytes())
         for part in parts:
-            offsets.append(part.offsets[:, 1:] + offsets[-1][:, -1:])
+            offsets.append(part.offsets[:, 1:] + rows)
+            rows = rows + part.offsets[:, -1:]
             for t, table in enumerate(TABLES):
                 labels = part.labels[t]
                 files[f"{table}.records"].write(part.records[t].data)
@@ -171,24 +183,23 @@ def write_segment(folder: Path, parts: Iterator[Segment]) -> None:
                 starts = labels.starts[1:] + ends[t]
                 files[f"{table}.starts"].write(starts.tobytes())
                 ends[t] = starts[-1:] if len(starts) else ends[t]
-    finally:
-        for file in files.values():
-            file.close()
     np.save(folder / "offsets.npy", np.concatenate(offsets, axis=1), allow_pickle=False)
 
 
 def read_segment(folder: Path) -> Segment:
     """Map a stored segment; OSError or ValueError where its files do not fit together."""
     offsets = np.load(folder / "offsets.npy", allow_pickle=False)
-    if offsets.dtype != np.int64 or offsets.ndim != 2 or len(offsets) != len(TABLES) or (np.diff(offsets, axis=1) < 0).any():
+    if offsets.dtype != np.int64 or offsets.ndim != 2 or len(offsets) != len(TABLES) or not offsets.shape[1]:
         raise ValueError("offsets of another shape")
+    if offsets[:, 0].any() or (np.diff(offsets, axis=1) < 0).any():
+        raise ValueError("offsets out of order")
     records, labels = [], []
     for t, table in enumerate(TABLES):
         rows = int(offsets[t, -1])
         found = _map(folder / f"{table}.records", RECORDS[table].dtype)
         starts = _map(folder / f"{table}.starts", np.dtype(np.int64))
         data = _map(folder / f"{table}.labels", np.dtype(np.uint8))
-        if len(found) != rows or len(starts) not in (1, rows + 1) or int(starts[-1]) > len(data):
+        if len(found) != rows or len(starts) not in (1, rows + 1) or int(starts[-1]) != len(data):
             raise ValueError(f"{table} of another length")
         records.append(found)
         labels.append(Labels(data, starts))

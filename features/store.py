@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -23,6 +24,7 @@ from features.collect import MEMORY, Collected, collect
 from features.ledger import Ids, Ledger, ids_of, profiles_of, refuse_empty, survey
 from features.read import RawTables
 from features.segment import Segment, read_segment, write_segment
+from features.text_memory import TextMemory
 
 FORMAT: Final = 3
 MANIFEST: Final = "manifest.json"
@@ -64,7 +66,8 @@ def build_stored(
     """
     say = progress or (lambda stage: None)
     say("records")
-    collected = collect(tables.con, zone=tables.zone, tables=tables.present, memory=memory)
+    learned = TextMemory().with_reviews(tables.con, tables.zone)
+    collected = collect(tables.con, zone=tables.zone, tables=tables.present, score=learned.scorer(), memory=memory)
     days: list[Any] = []
     counts: list[Any] = []
     try:
@@ -83,6 +86,7 @@ def build_stored(
                 digests=tables.digests,
                 profiles=profiles_of(tables.con),
                 quality=dict(quality or {}),
+                texts=learned.itself,
             )
             refuse_empty(found.counts)
             say("saving")
@@ -115,8 +119,19 @@ def open_ledger(path: Path, *, verify: bool = True) -> Ledger:
     LedgerUnreadable
         If the folder is no ledger, of another format, or a file is missing or is not what was saved.
     """
-    path = path.resolve()
     manifest = read_manifest(path)
+    path = path.resolve()
+    while True:
+        try:
+            return _opened(path, manifest, verify)
+        except LedgerUnreadable:
+            newer = read_manifest(path)
+            if newer == manifest:
+                raise
+            manifest = newer  # somebody replaced the ledger meanwhile, and what the older manifest names is gone
+
+
+def _opened(path: Path, manifest: dict[str, Any], verify: bool) -> Ledger:
     if verify:
         _check_digests(path, manifest["sha256"])
     try:
@@ -125,9 +140,10 @@ def open_ledger(path: Path, *, verify: bool = True) -> Ledger:
         suppliers, parties = (_read_ids(names, kind) for kind in ("suppliers", "parties"))
         days, counts = (np.load(names / f"{name}.npy", allow_pickle=False) for name in ("days", "counts"))
         profiles = _read_profiles(names / "profiles.parquet")
-    except (OSError, EOFError, ValueError, KeyError, duckdb.Error) as error:
+    except (OSError, EOFError, ValueError, TypeError, duckdb.Error) as error:
         raise LedgerUnreadable(f"{path} is damaged: {type(error).__name__} while opening it; {_AGAIN}") from error
-    if days.shape != (3, len(suppliers)) or days.dtype != np.int32 or counts.shape != (len(suppliers),):
+    is_counted = (days.dtype, days.shape, counts.dtype, counts.shape) == (np.int32, (3, len(suppliers)), np.int64, (len(suppliers),))
+    if not is_counted or any(segment.suppliers > len(suppliers) for segment in segments):
         raise LedgerUnreadable(f"{path} is damaged: its arrays do not fit together; {_AGAIN}")
     return Ledger(
         segments=segments,
@@ -140,6 +156,7 @@ def open_ledger(path: Path, *, verify: bool = True) -> Ledger:
         digests=manifest["digests"],
         profiles=profiles,
         quality=manifest["quality"],
+        texts=partial(TextMemory.load, names),
     )
 
 
@@ -163,16 +180,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Hold a ledger's folder for writing: made where it is missing, refused where it is something else or somebody else writes."""
-    path = path.resolve()
-    if path.exists() and not path.is_dir():
-        raise LedgerUnreadable(f"{path} exists and is not a ledger; name another folder or remove it")
-    if path.is_dir() and not (path / MANIFEST).is_file() and any(not file.name.startswith(_OURS) for file in path.iterdir()):
-        raise LedgerUnreadable(f"{path} exists and is not a ledger; name another folder or remove it")
     try:
+        path = path.resolve()
+        if path.exists() and not _may_be_ours(path):
+            raise LedgerUnreadable(f"{path} exists and is not a ledger; name another folder or remove it")
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / ".lock").open("w")
-    except OSError as error:
-        raise CannotWrite(f"{path} cannot be written ({error.strerror}); name a folder that can be written") from error
+    except (OSError, ValueError) as error:
+        told = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotWrite(f"{str(path)!r} cannot be written ({told}); name a folder that can be written") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,10 +197,16 @@ def writing(path: Path) -> Iterator[Path]:
         _sweep(path)
         try:
             yield path
-        except OSError as error:
-            raise CannotWrite(f"{path} cannot be written ({error.strerror}); free space or name another folder") from error
+        except (OSError, duckdb.IOException) as error:
+            told = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+            raise CannotWrite(f"{path} cannot be written ({told}); free space or name another folder") from error
         finally:
             _sweep(path)
+
+
+def _may_be_ours(path: Path) -> bool:
+    """Whether what stands there is a ledger, or what was left of writing one."""
+    return path.is_dir() and ((path / MANIFEST).is_file() or all(file.name.startswith(_OURS) for file in path.iterdir()))
 
 
 def new_name(kind: str, number: int) -> str:
@@ -193,7 +215,7 @@ def new_name(kind: str, number: int) -> str:
 
 
 def write_names(folder: Path, ledger: Ledger) -> str:
-    """Write ids, known days and profiles to a new folder; return its name."""
+    """Write ids, known days, profiles and what the texts have taught to a new folder; return its name."""
     name = new_name("names", len(ledger.suppliers))
     names = folder / name
     names.mkdir()
@@ -202,6 +224,7 @@ def write_names(folder: Path, ledger: Ledger) -> str:
         np.save(names / f"{kind}-starts.npy", ids.starts, allow_pickle=False)
     np.save(names / "days.npy", ledger.days, allow_pickle=False)
     np.save(names / "counts.npy", ledger.counts, allow_pickle=False)
+    ledger.texts().save(names)
     target = str(names / "profiles.parquet").replace("'", "''")
     ledger.profiles.cursor().execute(f"COPY (FROM profiles ORDER BY supplier_id) TO '{target}' (FORMAT parquet)")
     return name
@@ -242,20 +265,22 @@ def _sweep(folder: Path) -> None:
     kept = {MANIFEST, ".lock"}
     if (folder / MANIFEST).is_file():
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            kept |= {*manifest.get("segments", ()), manifest.get("names", "")}
-        except ValueError:
-            return
+            manifest = read_manifest(folder)
+        except LedgerUnreadable:
+            return  # of another version, or damaged: nobody can say what it names
+        kept |= {*manifest["segments"], manifest["names"]}
     for entry in folder.iterdir():
         if entry.name.startswith(_OURS) and entry.name not in kept:
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
 
 
 def _read_ids(folder: Path, kind: str) -> Ids:
-    ids = Ids(np.load(folder / f"{kind}.npy", allow_pickle=False), np.load(folder / f"{kind}-starts.npy", allow_pickle=False))
-    if ids.data.dtype != np.uint8 or ids.starts.dtype != np.int64 or ids.starts[0] != 0 or ids.starts[-1] > len(ids.data):
+    data, starts = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in (kind, f"{kind}-starts"))
+    if (data.dtype, data.ndim, starts.dtype, starts.ndim) != (np.uint8, 1, np.int64, 1) or not len(starts):
+        raise ValueError(f"{kind} of another shape")
+    if starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():
         raise ValueError(f"{kind} of another length")
-    return ids
+    return Ids(data, starts)
 
 
 def _read_profiles(path: Path) -> duckdb.DuckDBPyConnection:

@@ -20,6 +20,7 @@ from features.feature import Feature
 from features.matrix import FeatureMatrix
 from features.network import Network, add_to_network
 from features.read import RawTables
+from features.text_memory import TextMemory, columns_without_texts, needs_scores
 
 
 def stream_features(
@@ -56,10 +57,17 @@ def stream_features(
     days = sorted({to_day(day) for day in as_of})
     if not days:
         raise OutOfRange("no as-of date was given; name at least one")
-    columns = {column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns}
+    of_kinds = (column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns)
+    columns = columns_without_texts(features, of_kinds)
     needed = {name for feature in features for name in feature.tables} | {"suppliers", "orders", "reviews", *_joined(columns)}
     collected = collect(
-        tables.con, zone=tables.zone, tables=frozenset(needed & tables.present), labels=False, is_wanted=columns.__contains__, memory=memory
+        tables.con,
+        zone=tables.zone,
+        tables=frozenset(needed & tables.present),
+        labels=False,
+        is_wanted=columns.__contains__,
+        score=TextMemory().with_reviews(tables.con, tables.zone).scorer() if needs_scores(features) else None,
+        memory=memory,
     )
     try:
         network = _network(collected, Evaluator(features, days, tables.present))
@@ -82,7 +90,7 @@ def stream_features(
     )
 
 
-def _joined(columns: set[str]) -> set[str]:
+def _joined(columns: frozenset[str]) -> set[str]:
     """Tables the columns lie in."""
     return {column.partition(".")[0] for column in columns}
 

@@ -97,7 +97,8 @@ def _console() -> Console:
 
 def _print(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
-    table.columns[0].no_wrap = True
+    for place, column in enumerate(table.columns):
+        column.no_wrap, column.overflow = place == 0, "fold"
     for cells in rows:
         table.add_row(*cells)
     _console().print(table)

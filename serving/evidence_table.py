@@ -6,8 +6,8 @@ from decimal import Decimal
 from features.evidence import Evidence, EvidenceRow
 from serving.languages import Language, Words, words
 
-# A flag (a count of one) only repeats what the number beside it says; the others mean nothing to a reader.
-_HIDDEN_UNITS = frozenset({"count", "cny_fen_days", "characters"})
+# A flag (a count of one) and the day of an event only repeat what stands beside them; the others mean nothing to a reader.
+_HIDDEN_UNITS = frozenset({"count", "civil_day", "cny_fen_days", "characters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,10 @@ def _cell(value: int, unit: str, spoken: Words) -> str:
     match unit:
         case "cny_fen":
             return spoken.money(Decimal(value) / 100)
-        case "stars_hundredths":
+        case "stars_hundredths" | "cover_hundredths":
             return spoken.number(value / 100)
+        case "utilisation_ten_thousandths":
+            return spoken.percent(value / 10_000)
         case "quantity_thousandths":
             return spoken.number(value / 1000)
         case _:

@@ -6,7 +6,7 @@ tests/spec, are the product's.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from features.formula import Aggregates
 from features.network import CORE_SUPPLIERS, MEASURES
 from features.read import RawTables
 from features.versions import NEVER
+from tests.text_by_loop import scores_by_loop
 
 PLAN = plan_of(CATALOG)
 
@@ -87,8 +88,29 @@ def _told(tables: RawTables, table: str, supplier_id: str) -> list[list[Row]]:
     versions: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for values in cursor.fetchall():
         row = dict(zip(names, values, strict=True))
+        if table == "reviews":
+            row["text_score"] = _text_score(tables, row)
         versions[tuple(row[key] for key in KEYS[table])].append(row)
     return [sorted(found, key=lambda row: row["recorded_at"] or datetime.min) for found in versions.values()]
+
+
+_SCORED: list[tuple[RawTables, dict[tuple[str, int], int]]] = []
+"""The tables last scored, and their scores: they rest on everybody's reviews."""
+
+
+def _text_score(tables: RawTables, review: Row) -> int:
+    if not review["text"]:
+        return 0
+    if not _SCORED or _SCORED[0][0] is not tables:
+        rows = tables.con.cursor().execute("SELECT text, rating, reviewed_at, recorded_at FROM reviews WHERE text <> ''").fetchall()
+        told = [(text, rating, _quarter(at, recorded, tables.zone)) for text, rating, at, recorded in rows]
+        _SCORED[:] = [(tables, scores_by_loop(told))]
+    return _SCORED[0][1][review["text"], _quarter(review["reviewed_at"], review["recorded_at"], tables.zone)]
+
+
+def _quarter(reviewed: datetime, recorded: datetime | None, zone: str) -> int:
+    known = EPOCH + timedelta(days=max(_day(moment, zone) for moment in (reviewed, recorded) if moment is not None))
+    return (known.year - 1970) * 4 + (known.month - 1) // 3
 
 
 def _facts_known(told: Mapping[str, list[list[Row]]], supplier_id: str, day: int, known: int, zone: str) -> list["Fact"]:
@@ -151,7 +173,7 @@ def _facts(rows: Mapping[str, list[Row]], zone: str) -> Iterable[Fact]:
     for row in rows["reviews"]:
         stars = round(row["rating"] * 100)
         length = len(row["text"] or "")
-        marks = (stars, stars <= 200, stars >= 500, length, length > 0, 0)
+        marks = (stars, stars <= 200, stars >= 500, length, length > 0, row["text_score"])
         yield fact("reviewed", day(row, "reviewed_at"), row["buyer_id"] or "", *marks)
     yield from _standing_facts(rows, fact, day)
     yield from _invoice_facts(rows["invoices"], fact, day)

@@ -4,13 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from features import catalog_page
 from features.catalog import CATALOG, CATALOG_VERSION, Family, Feature, Unit, catalog_slice
+from features.catalog_document import FORMAT, document
+from features.catalog_words import CELLS, DIRECTIONS, FAMILIES, ROLES, TIERS, UNITS
+from features.columns import Kind, Tier
 from features.facts import KIND_INDEX, KINDS, WINDOWS, column_index
+from features.lineage import Role, contract_columns
 from features.tables import CONTRACT
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
+SCHEMA = PAGE.with_name("catalogue.schema.json")
 EACH = pytest.mark.parametrize("feature", CATALOG, ids=lambda feature: feature.name)
 
 
@@ -28,6 +34,7 @@ def test_every_family_and_every_unit_is_used() -> None:
 @EACH
 def test_a_name_says_source_quantity_and_window(feature: Feature) -> None:
     source = {"suppliers": "supplier", "fulfilments": "fulfilment"}.get(feature.source_table, feature.source_table)
+    source = "network" if feature.family is Family.NETWORK else source
     window = "all" if feature.window_days is None else f"{feature.window_days}d"
     assert re.fullmatch(rf"{source}_[a-z_]+_{window}", feature.name)
     assert feature.window_days in (None, *WINDOWS)
@@ -48,8 +55,8 @@ def test_a_direction_and_a_text_in_both_languages_are_declared(feature: Feature)
     assert re.search(r"[\u4e00-\u9fff]", feature.zh)
     assert not re.search(r"[\u4e00-\u9fff]", feature.en)
     if feature.window_days is not None:
-        assert feature.zh.startswith(f"近 {feature.window_days} 天")
-        assert feature.en.endswith(f"last {feature.window_days} days")
+        assert re.match(rf"(截至月初)?近 {feature.window_days} 天", feature.zh)
+        assert re.search(rf", (last {feature.window_days} days|{feature.window_days} days to the month's first)$", feature.en)
 
 
 def test_no_two_features_are_told_by_the_same_words() -> None:
@@ -80,7 +87,7 @@ def test_a_slice_of_some_features_keeps_their_order() -> None:
 
 def test_every_kind_of_fact_and_every_value_has_its_place() -> None:
     for kind in KINDS:
-        assert [column_index(kind.name, name) for name, _ in kind.values] == list(range(1, len(kind.values) + 1))
+        assert [column_index(kind.name, value.name) for value in kind.values] == list(range(1, len(kind.values) + 1))
         assert kind.table in CONTRACT
 
 
@@ -89,9 +96,62 @@ def test_the_page_of_the_catalogue_is_up_to_date() -> None:
     assert written == catalog_page.page(), "run `python -m features.catalog_page`"
 
 
-def test_the_page_names_every_feature_once() -> None:
+def test_the_page_names_every_feature_once_by_family() -> None:
     lines = [line for line in catalog_page.page().splitlines() if line.startswith("| `")]
-    assert [line.split("`")[1] for line in lines] == [feature.name for feature in CATALOG]
+    assert [line.split("`")[1] for line in lines] == [feature.name for family in Family for feature in CATALOG if feature.family is family]
+
+
+def test_the_page_tells_the_lineage_of_every_reason_code_and_every_column() -> None:
+    page = catalog_page.page()
+    lineage = page.partition("## 血缘 Lineage")[2].partition("\n## ")[0]
+    for feature in CATALOG:
+        assert re.search(rf"^\| {feature.reason_code.lower()} \([^)]*\b{feature.name.rpartition('_')[2]}\b", lineage, flags=re.MULTILINE)
+    for source in contract_columns():
+        assert f"| {source.name} |" in page
+
+
+def test_the_words_of_the_catalogue_know_every_family_unit_direction_tier_role_and_kind_of_cell() -> None:
+    for words, known in ((FAMILIES, Family), (UNITS, Unit), (DIRECTIONS, (1, -1, 0)), (TIERS, Tier), (ROLES, Role), (CELLS, Kind)):
+        assert set(words) == set(known)
+        assert all(re.search(r"[\u4e00-\u9fff]", zh) and not re.search(r"[\u4e00-\u9fff]", en) for zh, en in words.values())
+
+
+def test_the_document_keeps_its_schema_and_tells_of_everything() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    told = json.loads(json.dumps(document(), ensure_ascii=False))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(told)
+    assert [feature["name"] for feature in told["features"]] == [feature.name for feature in CATALOG]
+    assert len(told["columns"]) == sum(len(table.columns) for table in CONTRACT.values())
+    assert [extract["tier"] for extract in told["extracts"]] == list(Tier)
+    tier = {f"{column['table']}.{column['name']}": column["tier"] for column in told["columns"]}
+    for feature in told["features"]:
+        assert all(tier[column["column"]] == column["tier"] for column in feature["columns"])
+        assert feature["tier"] == max((column["tier"] for column in feature["columns"]), key=lambda name: Tier(name).rank)
+    for entry in told["columns"]:
+        name = f"{entry['table']}.{entry['name']}"
+        users = [feature["name"] for feature in told["features"] if name in {column["column"] for column in feature["columns"]}]
+        assert entry["features"] == users
+
+
+def test_the_schema_refuses_what_is_not_the_document() -> None:
+    validator = Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    told = document()
+    assert validator.is_valid(told)
+    assert not validator.is_valid({**told, "format": FORMAT + 1})
+    assert not validator.is_valid({key: value for key, value in told.items() if key != "columns"})
+    assert not validator.is_valid({**told, "features": [{**told["features"][0], "tier": "secret"}]})
+    assert not validator.is_valid({**told, "features": [{**told["features"][0], "more": 1}]})
+
+
+def test_an_extract_withholds_what_is_above_its_tier() -> None:
+    extracts = {extract["tier"]: extract for extract in document()["extracts"]}
+    assert extracts["platform"]["stand_ins"] == {"orders.buyer_id": "withheld"}
+    assert "reviews.text" not in extracts["consent"]["columns"]
+    assert not extracts["open"]["readable"]
+    assert extracts["open"]["features"] == []
+    assert extracts["restricted"]["features"] == [feature.name for feature in CATALOG]
+    assert len(extracts["restricted"]["columns"]) == len(contract_columns())
 
 
 def test_a_page_is_written_whole(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from features.catalog_words import STAND_IN
+from features.columns import Tier
+from features.lineage import id_columns
 from features.read import read_tables
 from features.rules import RULES
 from features.tables import CONTRACT
@@ -35,3 +38,24 @@ def test_a_section_names_every_column_and_marks_the_required(table: str) -> None
 
 def test_every_rule_is_in_the_guide() -> None:
     assert {rule for rule in RULES if f"`{rule}`" not in GUIDE} == set()
+
+
+@pytest.mark.parametrize("table", CONTRACT)
+def test_a_section_tells_the_tier_of_every_column(table: str) -> None:
+    found = re.search(r"^Tiers: (.*?)\.$", SECTIONS[table], flags=re.DOTALL | re.MULTILINE)
+    assert found is not None
+    told = [part.split(maxsplit=1) for part in re.split(r";\s+", found.group(1))]
+    columns = CONTRACT[table].columns
+    assert {tier: re.split(r",\s+", names) for tier, names in told} == {
+        tier.value: [column.name for column in columns if column.tier is tier] for tier in Tier if any(c.tier is tier for c in columns)
+    }
+
+
+def test_the_guide_says_what_the_tiers_hold_and_how_ids_are_replaced() -> None:
+    assert re.findall(r"^\| (\w+) \|.*\|$", GUIDE.partition("## Whose leave")[2].partition("\n## ")[0], flags=re.MULTILINE) == [
+        "tier",
+        *Tier,
+    ]
+    assert f"`{STAND_IN}`" in GUIDE
+    assert "HMAC-SHA256" in GUIDE
+    assert all(column.endswith("_id") for column in id_columns())

@@ -90,7 +90,11 @@ def test_what_is_left_of_a_part_payment_stands_behind_overdue_receivables(ledger
 
 def test_invoices_not_paid_in_full_stand_behind_outstanding_receivables(ledger: Ledger) -> None:
     evidence = evidence_rows(ledger, "invoices_outstanding_ratio_90d", "S", AS_OF)
-    assert [(row.key, row.values) for row in evidence.rows] == [("open", (80000, 30)), ("part", (15000, 30)), ("not_due", (10000, 30))]
+    assert [(row.key, row.values) for row in evidence.rows] == [
+        ("open", (80000, 30, 0)),
+        ("part", (15000, 30, 0)),
+        ("not_due", (10000, 30, 0)),
+    ]
 
 
 def test_a_window_shows_the_events_inside_it_with_the_largest_first_where_more_is_worse(ledger: Ledger) -> None:
@@ -100,7 +104,7 @@ def test_a_window_shows_the_events_inside_it_with_the_largest_first_where_more_i
 def test_where_more_is_safer_the_newest_stand_first(ledger: Ledger) -> None:
     evidence = evidence_rows(ledger, "orders_amount_sum_90d", "S", AS_OF)
     assert keys(evidence) == ["small", "big", "corr", "gone"]
-    assert evidence.rows[2] == EvidenceRow("corr", back(60), back(30), "Zhao", (55000, 15, 1))
+    assert evidence.rows[2] == EvidenceRow("corr", back(60), back(30), "Zhao", (55000, 15, 1, 0))
     assert keys(evidence_rows(ledger, "orders_amount_sum_30d", "S", AS_OF)) == ["small"]
 
 
@@ -182,3 +186,57 @@ def test_a_margin_rests_on_orders_and_purchases_and_a_lateness_on_deliveries_alo
     assert kinds[0] == "order_placed"
     assert set(kinds) <= {"order_placed", "order_cancelled", "purchased", "purchase_cancelled"}
     assert [evidence.kind for evidence in evidence_tables(ledger, "fulfilment_late_ratio_180d", "S", AS_OF)] == ["delivered"]
+
+
+WORK = {
+    "suppliers": "supplier_id | joined_at\nS | -900",
+    "production": """
+        supplier_id | observed_at | utilisation | state
+        S           | -9          | 0.8         | running
+        S           | -8          | 0           | stopped
+        S           | -7          | 0.3         | reduced
+        S           | -99         | 0.1         | reduced
+    """,
+    "cooperations": """
+        supplier_id | partner_id | content | level     | started_on | ended_on
+        S           | A          | goods   | strategic | -500       |
+        S           | B          | ip      | tactical  | -400       | 30
+        S           | C          | ip      | strategic | -300       | -9
+    """,
+    "certificates": """
+        supplier_id | certificate | issued_on | expires_on
+        S           | iso_9001    | -400      | 20
+        S           | site_audit  | -400      | 200
+        S           | iso_9001    | -900      | -1
+    """,
+    "reviews": "review_id | supplier_id | reviewed_at | rating | text\n"
+    + "\n".join(f"t{i} | S | -200 | {'5 | 好' if i % 2 else '1 | 差'}" for i in range(200))
+    + "\na | S | -3 | 5 | 好\nb | S | -4 | 5 | 差\nc | S | -5 | 5 |\nd | S | -2 | 2 | 好好",
+    "invoices": """
+        invoice_id | supplier_id | buyer_id | issued_at | due_at | amount | paid_at
+        late       | S           | Li       | -90       | -60    | 100    | -50
+        in_time    | S           | Wang     | -90       | -60    | 100    | -60
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def work() -> Ledger:
+    return build_ledger(draw(WORK))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("production_utilisation_mean_90d", [back(8), back(7), back(9)]),
+        ("production_stopped_share_365d", [back(8)]),
+        ("cooperations_standing_count_all", [back(400), back(500)]),
+        ("cooperations_age_days_mean_all", [back(400), back(500)]),
+        ("cooperations_strategic_share_all", [back(500)]),
+        ("certificates_expiring_share_all", [back(70)]),
+        ("reviews_text_score_mean_90d", [back(4), back(2), back(3)]),
+        ("invoices_late_buyer_share_365d", [back(50)]),
+    ],
+)
+def test_the_rows_behind_states_and_words_stand_lowest_first(work: Ledger, name: str, expected: list[date]) -> None:
+    assert [row.event_day for row in evidence_rows(work, name, "S", AS_OF).rows] == expected

@@ -1,22 +1,14 @@
-import json
-import os
-import shutil
-from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 
-from credit.errors import LedgerUnreadable, NotEnoughHistory, UnknownSupplier
-from features.build import build_features
-from features.facts import KIND_INDEX
+from credit.errors import NotEnoughHistory, UnknownSupplier
 from features.ledger import Ledger, Profile, build_ledger
-from features.store import open_ledger, save_ledger
+from features.segment import TABLES
 from tests.drawn import AS_OF, draw
 
-TABLES = {
+TABLES_DRAWN = {
     "suppliers": "supplier_id | joined_at | registered_on\nS | -400 | -900\nT | -7 | -800\nU | | -700\nV | |",
     "orders": """
         order_id | supplier_id | buyer_id | ordered_at | amount | promised_at | recorded_at
@@ -33,38 +25,28 @@ TABLES = {
 
 @pytest.fixture(scope="module")
 def ledger() -> Ledger:
-    return build_ledger(draw(TABLES))
-
-
-@pytest.fixture(scope="module")
-def saved(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved") / "ledger"
-    save_ledger(ledger, folder)
-    return folder
-
-
-@pytest.fixture
-def stored(saved: Path, tmp_path: Path) -> Path:
-    """A stored ledger a test may damage."""
-    return Path(shutil.copytree(saved, tmp_path / "ledger"))
+    return build_ledger(draw(TABLES_DRAWN))
 
 
 def day(back: int) -> int:
     return (AS_OF - date(1970, 1, 1)).days + back
 
 
-def facts_of(ledger: Ledger, kind: str) -> list[tuple[str, int, int, int, int]]:
-    rows = ledger.evidence.cursor().execute(
-        "SELECT supplier_id, event_day, known_day, v0, v1 FROM facts WHERE kind = ? ORDER BY ALL", [KIND_INDEX[kind]]
-    )
-    return rows.fetchall()
+def facts_of(ledger: Ledger, kind: str) -> list[tuple[str, str, str, int, int, int, int]]:
+    """Supplier, label, counterparty, event and known day, sign and first value of every fact of a kind."""
+    return [
+        (supplier, fact.label, fact.party, fact.event_day, fact.known_day, fact.sign, fact.values[0])
+        for supplier in ledger.supplier_ids.tolist()
+        for fact in ledger.facts_of(supplier, (kind,))
+    ]
 
 
 ORDERS_PLACED = [
-    ("S", day(-40), day(-40), 1, 10000),
-    ("S", day(-40), day(-30), 0, 2000),  # the correction: the older fact taken back, the newer told
-    ("S", day(-10), day(-6), 1, 30000),
-    ("T", day(-6), day(-6), 1, 30000),
+    ("S", "a", "Li", day(-40), day(-40), 1, 10000),
+    ("S", "a", "Li", day(-40), day(-30), -1, -10000),  # the correction: the older fact taken back, the newer told
+    ("S", "a", "Li", day(-40), day(-30), 1, 12000),
+    ("S", "b", "Wang", day(-10), day(-6), 1, 30000),
+    ("T", "b", "Wang", day(-6), day(-6), 1, 30000),
 ]
 
 
@@ -72,27 +54,37 @@ def test_a_correction_changes_the_older_fact_from_the_day_it_was_recorded(ledger
     assert facts_of(ledger, "order_placed") == ORDERS_PLACED
 
 
-def test_a_cell_that_did_not_change_keeps_the_day_it_was_first_known(ledger: Ledger) -> None:
-    assert facts_of(ledger, "delivered") == [("S", day(-18), day(-18), 1, 2)]
+def test_a_correction_before_a_fact_happened_does_not_touch_it(ledger: Ledger) -> None:
+    assert facts_of(ledger, "delivered") == [("S", "a/1", "Li", day(-18), day(-18), 1, 2)]
 
 
-def test_late_facts_travel_behind_the_others(ledger: Ledger) -> None:
-    arrays = ledger.arrays
-    for s in range(len(ledger.supplier_ids)):
-        low, middle, high = arrays["offsets"][s], arrays["on_time"][s], arrays["offsets"][s + 1]
-        assert (arrays["known_day"][low:middle] == arrays["event_day"][low:middle]).all()
-        assert (arrays["known_day"][middle:high] > arrays["event_day"][middle:high]).all()
+def test_facts_come_by_kind_then_day_and_only_those_asked_for(ledger: Ledger) -> None:
+    found = ledger.facts_of("S")
+    assert len(found) == int(ledger.counts[ledger.supplier_codes[ledger.position("S")]])
+    assert [fact.kind for fact in ledger.facts_of("S", ("delivered", "invoiced"))] == ["delivered", "invoiced"]
+    kinds = list(dict.fromkeys(fact.kind for fact in found))
+    assert [fact.kind for fact in found] == [kind for kind in kinds for fact in found if fact.kind == kind]
+    assert all(fact.event_day <= fact.known_day for fact in found)
 
 
 def test_only_suppliers_with_a_dated_event_stand_in_the_ledger(ledger: Ledger) -> None:
     assert ledger.supplier_ids.tolist() == ["S", "T", "U"]
     assert [ledger.position(name) for name in ("S", "T", "U")] == [0, 1, 2]
+    assert ledger.known_from.tolist()[:2] == [day(-400), day(-7)]
 
 
 @pytest.mark.parametrize("name", ["V", "", "ZZ", "s", "S\x00"])
 def test_a_supplier_that_does_not_stand_in_the_ledger_is_refused_by_name(ledger: Ledger, name: str) -> None:
-    with pytest.raises(UnknownSupplier, match="does not stand in the ledger"):
-        ledger.position(name)
+    for ask in (ledger.position, ledger.facts_of, ledger.records_of):
+        with pytest.raises(UnknownSupplier, match="does not stand in the ledger"):
+            ask(name)
+
+
+def test_a_suppliers_records_are_those_of_its_rows(ledger: Ledger) -> None:
+    records = ledger.records_of("S").records
+    assert {table: len(records[t]) for t, table in enumerate(TABLES) if len(records[t])} == {
+        "suppliers": 1, "orders": 3, "fulfilments": 1, "invoices": 1,
+    }  # fmt: skip
 
 
 def test_the_latest_as_of_follows_the_last_record_and_not_a_promise_or_due_day_ahead(ledger: Ledger) -> None:
@@ -107,199 +99,44 @@ def test_tables_without_one_dated_event_are_refused() -> None:
 
 
 def test_a_ledger_can_be_built_twice_from_the_same_tables() -> None:
-    tables = draw(TABLES)
+    tables = draw(TABLES_DRAWN)
     first, second = build_ledger(tables), build_ledger(tables)
-    for name, array in first.arrays.items():
-        assert array.tobytes() == second.arrays[name].tobytes()
+    for one, other in zip(first.segments, second.segments, strict=True):
+        assert [table.tobytes() for table in one.records] == [table.tobytes() for table in other.records]
+        assert one.offsets.tolist() == other.offsets.tolist()
+    assert first.days.tolist() == second.days.tolist()
     assert facts_of(first, "delivered") == facts_of(second, "delivered")
+    assert first.profile("S") == second.profile("S") == Profile(None, None, None, None)
 
 
 def test_building_says_what_it_does() -> None:
     said: list[str] = []
-    build_ledger(draw(TABLES), progress=said.append)
-    assert said == ["versions", "facts", "sort"]
+    build_ledger(draw(TABLES_DRAWN), progress=said.append)
+    assert said == ["records", "facts"]
 
 
-def test_a_stored_ledger_is_the_same_ledger(ledger: Ledger, stored: Path) -> None:
-    opened = open_ledger(stored)
-    for name, array in ledger.arrays.items():
-        assert array.dtype == opened.arrays[name].dtype
-        assert array.tobytes() == opened.arrays[name].tobytes()
-    assert (opened.zone, opened.present, dict(opened.digests)) == (ledger.zone, ledger.present, dict(ledger.digests))
-    assert facts_of(opened, "order_placed") == facts_of(ledger, "order_placed")
-    assert opened.latest_as_of == ledger.latest_as_of
+def test_suppliers_are_told_apart_by_every_byte_of_their_ids() -> None:
+    names = ("S", "S1", "S10", "s", "供应商", "供应商甲", "x" * 64, "x" * 63)
+    rows = "\n".join(f"o | {name} | Li | {-5 - place} | {place + 1}" for place, name in enumerate(names))
+    ledger = build_ledger(
+        draw(
+            {"suppliers": "supplier_id\n" + "\n".join(names), "orders": "order_id | supplier_id | buyer_id | ordered_at | amount\n" + rows}
+        )
+    )
+    assert ledger.supplier_ids.tolist() == sorted(names)
+    for place, name in enumerate(names):
+        (fact,) = ledger.facts_of(name, ("order_placed",))
+        assert (fact.event_day, fact.values[0]) == (day(-5 - place), 100 * (place + 1))
 
 
-def test_a_stored_ledger_can_be_moved(stored: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "it's elsewhere"
-    shutil.move(stored, moved)
-    assert facts_of(open_ledger(moved), "order_placed") == ORDERS_PLACED
-
-
-def test_saving_twice_gives_the_same_bytes_and_replaces_the_older(ledger: Ledger, stored: Path) -> None:
-    before = {file.name: file.read_bytes() for file in stored.iterdir()}
-    save_ledger(ledger, stored)
-    assert {file.name: file.read_bytes() for file in stored.iterdir()} == before
-    assert os.listdir(stored.parent) == [stored.name], "nothing else is left behind"
-
-
-def test_an_opened_ledger_can_be_saved_over_itself(stored: Path) -> None:
-    opened = open_ledger(stored)
-    save_ledger(opened, stored)
-    assert facts_of(open_ledger(stored), "order_placed") == ORDERS_PLACED
-
-
-@pytest.mark.parametrize("step", ["numpy.save", "json.dumps", "features.ledger._sha256"])
-def test_a_save_that_fails_halfway_leaves_the_older_ledger(
-    ledger: Ledger, stored: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = {file.name: file.read_bytes() for file in stored.iterdir()}
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(step, fail)
-    with pytest.raises(OSError, match="no space"):
-        save_ledger(ledger, stored)
-    assert {file.name: file.read_bytes() for file in stored.iterdir()} == before
-    assert os.listdir(stored.parent) == [stored.name]
-
-
-def test_a_swap_that_fails_puts_the_older_ledger_back(ledger: Ledger, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace = os.replace
-
-    def fail_on_the_new(source: Path, target: Path) -> None:
-        if source.name.endswith(".part"):
-            raise OSError("interrupted")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", fail_on_the_new)
-    with pytest.raises(OSError, match="interrupted"):
-        save_ledger(ledger, stored)
-    assert facts_of(open_ledger(stored), "order_placed") == ORDERS_PLACED
-    assert os.listdir(stored.parent) == [stored.name]
-
-
-def test_a_folder_that_is_no_ledger_is_not_overwritten(ledger: Ledger, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "one.jpg").write_text("precious")
-    (tmp_path / "file").write_text("precious")
-    for name in ("photos", "file"):
-        with pytest.raises(LedgerUnreadable, match="exists and is not a ledger"):
-            save_ledger(ledger, tmp_path / name)
-    assert (tmp_path / "photos" / "one.jpg").read_text() == "precious"
-    assert (tmp_path / "file").read_text() == "precious"
-
-
-def change_manifest(stored: Path, change: Callable[[dict[str, object]], object]) -> None:
-    manifest = json.loads((stored / "manifest.json").read_text(encoding="utf-8"))
-    change(manifest)
-    (stored / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-
-FILES = (
-    "kind", "event_day", "known_day", "party", "values", "offsets", "on_time", "party_counts", "known_from", "supplier_ids", "span",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("name", [*(f"{array}.npy" for array in FILES), "facts.parquet", "manifest.json"])
-@pytest.mark.parametrize("damage", ["removed", "emptied", "cut", "overwritten"])
-def test_a_damaged_ledger_is_refused(stored: Path, name: str, damage: str) -> None:
-    file = stored / name
-    whole = file.read_bytes()
-    match damage:
-        case "removed":
-            file.unlink()
-        case "emptied":
-            file.write_bytes(b"")
-        case "cut":
-            file.write_bytes(whole[: len(whole) - 3])
-        case _:
-            file.write_bytes(b"not what it was")
-    with pytest.raises(LedgerUnreadable, match=r"build it again|build one with"):
-        open_ledger(stored)
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("change", ["shorter", "of another type", "of another shape"])
-def test_arrays_that_do_not_fit_together_are_refused(stored: Path, name: str, change: str) -> None:
-    file = stored / f"{name}.npy"
-    array = np.load(file)
-    match change:
-        case "shorter":
-            array = array[:-1]
-        case "of another type":
-            array = array.astype(np.float64) if array.dtype.kind == "i" else np.arange(len(array))
-        case _:
-            array = array[..., None]
-    np.save(file, array)
-    with pytest.raises(LedgerUnreadable, match="do not fit together; build it again"):
-        open_ledger(stored, verify=False)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda manifest: manifest.update(format=99), "format 99"),
-        (lambda manifest: manifest.pop("format"), "format None"),
-        (lambda manifest: manifest.pop("zone"), "manifest"),
-        (lambda manifest: manifest.update(present=3), "manifest"),
-    ],
-)
-def test_a_manifest_of_another_format_is_refused(stored: Path, change: Callable[[dict[str, object]], object], says: str) -> None:
-    change_manifest(stored, change)
-    with pytest.raises(LedgerUnreadable, match=says):
-        open_ledger(stored)
-
-
-@pytest.mark.parametrize("text", ["[]", "3", "null", '{"format": 1'])
-def test_a_manifest_that_is_no_manifest_is_refused(stored: Path, text: str) -> None:
-    (stored / "manifest.json").write_text(text)
-    with pytest.raises(LedgerUnreadable, match="not a ledger"):
-        open_ledger(stored)
-
-
-def test_a_place_where_nothing_stands_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnreadable, match=r"not a ledger .*`lianxin ledger build"):
-        open_ledger(tmp_path / "nowhere")
-
-
-def test_a_ledger_is_opened_without_being_read(stored: Path) -> None:
-    assert isinstance(open_ledger(stored).arrays["values"], np.memmap)
-
-
-def test_the_rows_behind_the_facts_are_kept_as_parquet(stored: Path) -> None:
-    with duckdb.connect() as con:
-        keys = con.execute(f"SELECT DISTINCT key FROM '{stored / 'facts.parquet'}' ORDER BY key").fetchall()
-    assert keys == [("S",), ("T",), ("U",), ("a",), ("a/1",), ("b",), ("i",)]
-
-
-def test_a_feature_row_from_a_stored_ledger_is_bitwise_the_same(ledger: Ledger, stored: Path) -> None:
-    days = [AS_OF - timedelta(days=back) for back in (0, 5, 30)]
-    values = [build_features(one, days).values.tobytes() for one in (ledger, open_ledger(stored))]
-    assert values[0] == values[1]
-
-
-ORDERS_OF_PROFILE = """
-order_id | supplier_id | buyer_id | ordered_at | amount
-a        | S           | B        | -3         | 10
-"""
-
-
-def test_who_a_supplier_is_and_the_quality_of_its_import_are_kept(tmp_path: Path) -> None:
-    tables = draw({"suppliers": "supplier_id | name | kind\nS | 新星精密 | enterprise", "orders": ORDERS_OF_PROFILE})
-    quality = {"accuracy": 1.0, "completeness": 0.5, "consistency": 1.0, "timeliness": None, "validity": 0.99}
-    save_ledger(build_ledger(tables, quality=quality), tmp_path / "ledger")
-    found = open_ledger(tmp_path / "ledger")
-    assert found.quality == quality
-    assert found.profile("S") == Profile("新星精密", "enterprise", None, None)
-    assert found.profile("nobody") == Profile(None, None, None, None)
-
-
-def test_a_single_changed_byte_is_noticed(stored: Path) -> None:
-    file = stored / "values.npy"
-    content = bytearray(file.read_bytes())
-    content[-3] ^= 1
-    file.write_bytes(bytes(content))
-    with pytest.raises(LedgerUnreadable, match=r"values\.npy is not what was saved"):
-        open_ledger(stored)
+def test_a_supplier_with_more_facts_than_a_first_room_takes_is_counted_whole() -> None:
+    rows = "\n".join(f"o{i} | S | B{i % 7} | {-1 - i % 300} | {i + 1}" for i in range(5000))
+    tables = draw(
+        {"suppliers": "supplier_id | joined_at\nS | -400", "orders": "order_id | supplier_id | buyer_id | ordered_at | amount\n" + rows}
+    )
+    ledger = build_ledger(tables)
+    found = ledger.facts_of("S", ("order_placed",))
+    assert (ledger.facts, len(found)) == (5001, 5000)
+    assert sum(fact.values[0] for fact in found) == 100 * sum(range(1, 5001))
+    assert {(fact.label, fact.values[0]) for fact in found} == {(f"o{i}", 100 * (i + 1)) for i in range(5000)}
+    assert np.all(ledger.days[:, 0] == [day(-400), day(-300), day(-1)])

@@ -1,7 +1,6 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -18,9 +17,10 @@ from features.simulate import simulate
 from features.sources.olist import import_olist
 from features.text import DOUBT, HIGHEST_SCORE, LEAST_REVIEWS, count_ngrams, labels_of_stars, learn, quarters_of_days, score_texts
 from features.text_counts import TextCounts
-from features.text_ngrams import BITS, BUCKETS, LONGEST, MOST_CHARACTERS, folded_characters
+from features.text_ngrams import BUCKETS, LONGEST, MOST_CHARACTERS, folded_characters
 from features.text_weights import LARGEST_WEIGHT, SMOOTHING, log2_fixed, weigh
 from tests.real_data import real_data
+from tests.text_by_loop import buckets_plainly, read_plainly
 
 WORDS = ("好", "很好", "Ótimo!", "não veio", "ruim", "差", "😀", "👎🏽", "质量稳定", "bom", "atrasou 30 dias", "準時")
 NASTY = (
@@ -61,36 +61,6 @@ def random_table(seed: int, rows: int = 400) -> Table:
     rng = np.random.default_rng(seed)
     texts = ["，".join(rng.choice(WORDS, rng.integers(0, 5))).encode() for _ in range(rows)]
     return texts, rng.integers(-1, 2, rows).tolist(), rng.integers(100, 104, rows).tolist()
-
-
-def read_plainly(text: bytes) -> str:
-    """The characters of a text by the rules of `features.text_ngrams`, with Python's own decoder."""
-    characters, at = "", 0
-    while at < len(text) and len(characters) < MOST_CHARACTERS:
-        for width in range(1, 5):
-            with suppress(UnicodeDecodeError):
-                character = text[at : at + width].decode()
-                break
-        else:
-            character, width = "\ufffd", 1
-        characters += character
-        at += width
-    table = folded_characters()
-    folded = "".join(chr(table[ord(c)]) if ord(c) < 0x10000 else c for c in characters).replace("\0", "")
-    words = " ".join(word for word in folded.split(" ") if word)
-    return f" {words} " if words else ""
-
-
-def buckets_plainly(text: bytes) -> set[int]:
-    characters, found = read_plainly(text), set()
-    for n in range(1, LONGEST + 1):
-        for i in range(len(characters) - n + 1):
-            h = 0x243F6A8885A308D3
-            for character in characters[i : i + n]:
-                h = (h ^ ord(character)) * 0x9E3779B97F4A7C15 % 2**64
-                h ^= h >> 32
-            found.add(h >> (64 - BITS))
-    return found
 
 
 @settings(deadline=None, max_examples=200)

@@ -143,7 +143,8 @@ def test_an_external_server_that_is_not_there_is_said() -> None:
 def test_every_kind_of_evidence_has_its_headings() -> None:
     known = words(Language.EN).keys()
     for kind in KINDS:
-        shown = evidence_table(Evidence("f", kind.name, kind.label_zh, kind.label_en, kind.values, (), 0), Language.ZH_CN)
+        named = tuple((value.name, value.unit) for value in kind.values)
+        shown = evidence_table(Evidence("f", kind.name, kind.label_zh, kind.label_en, named, (), 0), Language.ZH_CN)
         assert all(shown.headings)
         assert f"table.{kind.table}" in known
 

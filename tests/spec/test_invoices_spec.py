@@ -50,6 +50,15 @@ A_YEAR = World(
         "invoices_cash_margin_365d": (3550 - 600) / 4600,
         "invoices_amount_growth_90d": (1900 - 1200) / (1900 + 1200),
         "invoices_term_days_mean_365d": (30 + 30 + 60 + 59 + 30 + 30 + 30 + 30 + 5) / 9,
+        "invoices_long_term_ratio_365d": 0,
+        "invoices_after_sixty_ratio_180d": 0 / 4,
+        "invoices_after_sixty_ratio_365d": 1 / 7,
+        # of the part payment 150 are open, and they are older than sixty days too
+        "invoices_aged_share_all": (800 + 150) / (4900 - 3550),
+        "invoices_late_buyer_share_365d": 1 / 1,
+        "invoices_dilution_ratio_180d": 150 / (1000 + 500 + 400 + 600),
+        "invoices_dilution_ratio_365d": 150 / (2500 + 700 + 200 + 300),
+        "invoices_sales_ratio_180d": MISSING,
     },
 )
 NO_PURCHASES = World(
@@ -70,6 +79,10 @@ ALL_PAID = World(
         "invoices_collected_ratio_90d": 1,
         "invoices_late_ratio_90d": 0,
         "invoices_late_days_mean_90d": 0,
+        "invoices_after_sixty_ratio_180d": 0,
+        "invoices_aged_share_all": MISSING,
+        "invoices_late_buyer_share_365d": 0,
+        "invoices_dilution_ratio_180d": 0,
     },
 )
 NOTHING_PAID = World(
@@ -85,12 +98,73 @@ NOTHING_PAID = World(
         "invoices_overdue_ratio_365d": MISSING,
         "invoices_amount_growth_90d": MISSING,
         "invoices_term_days_mean_365d": MISSING,
+        "invoices_long_term_ratio_365d": MISSING,
+        "invoices_after_sixty_ratio_365d": MISSING,
+        "invoices_aged_share_all": 1,
+        "invoices_late_buyer_share_365d": MISSING,
+        "invoices_dilution_ratio_365d": MISSING,
     },
 )
 NO_TABLE = World(
     "no table of invoices at all",
     {"suppliers": JOINED},
-    {"invoices_overdue_share_all": MISSING, "invoices_collected_ratio_90d": MISSING},
+    {"invoices_overdue_share_all": MISSING, "invoices_collected_ratio_90d": MISSING, "invoices_late_buyer_share_365d": MISSING},
+)
+SIXTY_DAYS = World(
+    "sixty days and one more, of payments, of terms and of waiting",
+    {
+        "suppliers": JOINED,
+        "orders": """
+            order_id | supplier_id | buyer_id | ordered_at | amount | cancelled_at
+            a        | S           | Li       | -100       | 4000   |
+            b        | S           | Li       | -50        | 1000   | -45
+        """,
+        "invoices": """
+            invoice_id  | supplier_id | buyer_id | issued_at | due_at | amount | paid_at
+            paid_60     | S           | Li       | -100      | -70    | 100    | -40
+            paid_61     | S           | Wang     | -101      | -30    | 200    | -40
+            waiting_60  | S           | Zhao     | -60       | 30     | 400    |
+            waiting_61  | S           | Zhao     | -61       | 5      | 800    |
+            term_60     | S           | Sun      | -50       | 10     | 1600   | -49
+        """,
+    },
+    {
+        "invoices_after_sixty_ratio_180d": 1 / 3,
+        "invoices_after_sixty_ratio_365d": 1 / 3,
+        "invoices_long_term_ratio_365d": 3 / 5,
+        "invoices_aged_share_all": 800 / (400 + 800),
+        "invoices_overdue_share_all": 0,
+        "invoices_late_buyer_share_365d": 1 / 3,
+        "invoices_dilution_ratio_180d": 0,
+        "invoices_sales_ratio_180d": (100 + 200 + 400 + 800 + 1600) / 4000,
+    },
+)
+SHORT_PAID = World(
+    "one payment falls short and another goes beyond its invoice",
+    {
+        "suppliers": JOINED,
+        "invoices": """
+            invoice_id | supplier_id | buyer_id | issued_at | due_at | amount | paid_at | paid_amount
+            short      | S           | Li       | -60       | -30    | 100    | -35     | 80
+            beyond     | S           | Li       | -60       | -30    | 100    | -35     | 150
+            long_ago   | S           | Li       | -260      | -230   | 300    | -200    | 0
+        """,
+    },
+    {"invoices_dilution_ratio_180d": 20 / 200, "invoices_dilution_ratio_365d": (20 + 300) / (200 + 300)},
+)
+NOT_LATE_AFTER_ALL = World(
+    "a payment thought late turns out to have been in time, and another buyer is late again and again",
+    {
+        "suppliers": JOINED,
+        "invoices": """
+            invoice_id | supplier_id | buyer_id | issued_at | due_at | amount | paid_at | recorded_at
+            1          | S           | Li       | -60       | -30    | 1000   | -10     | -9
+            1          | S           | Li       | -60       | -30    | 1000   | -33     | -1
+            2          | S           | Wang     | -60       | -30    | 1000   | -10     |
+            3          | S           | Wang     | -70       | -40    | 1000   | -10     |
+        """,
+    },
+    {"invoices_late_buyer_share_365d": 1 / 2, "invoices_late_ratio_90d": 2 / 3},
 )
 PAID_BIT_BY_BIT = World(
     "payments come as later versions, the last one only today",
@@ -144,7 +218,19 @@ PAID_IN_ADVANCE = World(
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(A_YEAR, NO_PURCHASES, ALL_PAID, NOTHING_PAID, NO_TABLE, PAID_BIT_BY_BIT, PAYMENT_KNOWN_LATE, PAID_IN_ADVANCE),
+    claims(
+        A_YEAR,
+        NO_PURCHASES,
+        ALL_PAID,
+        NOTHING_PAID,
+        NO_TABLE,
+        SIXTY_DAYS,
+        SHORT_PAID,
+        NOT_LATE_AFTER_ALL,
+        PAID_BIT_BY_BIT,
+        PAYMENT_KNOWN_LATE,
+        PAID_IN_ADVANCE,
+    ),
 )
 def test_features_of_receivables_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

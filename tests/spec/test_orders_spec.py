@@ -49,7 +49,10 @@ A_YEAR = World(
         "orders_buyer_hhi_90d": (30**2 + 30**2 + 40**2) / 100**2,
         "orders_buyer_hhi_180d": (8**2 + 9**2 + 4**2) / 21**2,
         "orders_buyer_hhi_365d": (15**2 + 9**2 + 4**2 + 8**2) / 36**2,
+        "orders_buyer_top_share_90d": 400 / 1000,
         "orders_buyer_top_share_365d": 1500 / 3600,
+        "orders_peak_month_share_365d": 700 / 2800,
+        "orders_round_share_365d": 0,
         "orders_buyer_repeat_share_365d": 2 / 4,
         "orders_cancel_ratio_90d": 2 / 4,
         "orders_cancel_ratio_180d": 2 / 6,
@@ -72,7 +75,10 @@ NO_ORDER = World(
         "orders_amount_variation_365d": MISSING,
         "orders_active_months_365d": MISSING,
         "orders_buyer_hhi_365d": MISSING,
+        "orders_buyer_top_share_90d": MISSING,
         "orders_buyer_top_share_365d": MISSING,
+        "orders_peak_month_share_365d": MISSING,
+        "orders_round_share_365d": MISSING,
         "orders_buyer_repeat_share_365d": MISSING,
         "orders_cancel_ratio_90d": MISSING,
         "orders_promise_days_mean_180d": MISSING,
@@ -97,6 +103,7 @@ SILENT = World(
         "orders_buyer_hhi_180d": MISSING,
         "orders_buyer_hhi_365d": 1,
         "orders_buyer_repeat_share_365d": 0,
+        "orders_peak_month_share_365d": 1,
         "orders_cancel_ratio_180d": MISSING,
         "orders_cancel_ratio_365d": 0,
     },
@@ -105,6 +112,24 @@ LONG_SILENT = World(
     "the only order is 700 days old",
     {"suppliers": JOINED, "orders": "order_id | supplier_id | buyer_id | ordered_at | amount\na | S | Li | -700 | 100"},
     {"orders_count_365d": 0, "orders_last_age_all": 700, "orders_active_months_365d": 0, "orders_amount_slope_365d": MISSING},
+)
+ROUND = World(
+    "two orders of whole thousands, one of them corrected from another amount",
+    {
+        "suppliers": JOINED,
+        "orders": """
+            order_id | supplier_id | buyer_id | ordered_at | amount  | recorded_at
+            a        | S           | Li       | -1         | 1000    |
+            b        | S           | Li       | -365       | 24999   |
+            b        | S           | Li       | -365       | 25000   | -1
+            c        | S           | Li       | -2         | 1000.01 |
+            d        | S           | Li       | -2         | 999.99  |
+            e        | S           | Li       | -2         | 500     |
+            f        | S           | Li       | -366       | 3000    |
+            g        | S           | Li       | 0          | 2000    |
+        """,
+    },
+    {"orders_round_share_365d": 2 / 5},
 )
 SHANGHAI = World(
     "an order at 16:30 UTC belongs to the next day of Shanghai",
@@ -209,7 +234,9 @@ CANCELLED_LATER = World(
 
 @pytest.mark.parametrize(
     ("world", "name", "value"),
-    claims(A_YEAR, NO_ORDER, NO_TABLE, SILENT, LONG_SILENT, SHANGHAI, CORRECTED, CORRECTED_TODAY, MOVED, RECORDED_LATE, CANCELLED_LATER),
+    claims(
+        A_YEAR, NO_ORDER, NO_TABLE, SILENT, LONG_SILENT, ROUND, SHANGHAI, CORRECTED, CORRECTED_TODAY, MOVED, RECORDED_LATE, CANCELLED_LATER
+    ),
 )
 def test_features_of_orders_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)

@@ -43,6 +43,11 @@ A_YEAR = World(
         "purchases_margin_change_180d": 750 / 1500 - (2000 - 685) / 2000,
         "purchases_vendor_distinct_365d": 3,
         "purchases_vendor_hhi_365d": (1085**2 + 200**2 + 250**2) / 1535**2,
+        "purchases_vendor_top_share_365d": 1085 / 1535,
+        "purchases_vendor_repeat_share_365d": 1 / 3,
+        "purchases_cancel_ratio_90d": 1 / 2,
+        "purchases_cancel_ratio_365d": 1 / 6,
+        "purchases_last_age_all": 20,
     },
 )
 DEAR = World(
@@ -75,12 +80,21 @@ NOTHING_BOUGHT = World(
         "purchases_amount_variation_365d": MISSING,
         "purchases_vendor_distinct_365d": 0,
         "purchases_vendor_hhi_365d": MISSING,
+        "purchases_vendor_top_share_365d": MISSING,
+        "purchases_vendor_repeat_share_365d": MISSING,
+        "purchases_cancel_ratio_90d": MISSING,
+        "purchases_last_age_all": MISSING,
     },
 )
 NO_TABLE = World(
     "no table of purchases at all",
     {"suppliers": JOINED, "orders": SALES},
-    {"purchases_amount_sum_90d": MISSING, "purchases_margin_90d": MISSING, "purchases_vendor_distinct_365d": MISSING},
+    {
+        "purchases_amount_sum_90d": MISSING,
+        "purchases_margin_90d": MISSING,
+        "purchases_vendor_distinct_365d": MISSING,
+        "purchases_cancel_ratio_365d": MISSING,
+    },
 )
 CORRECTED = World(
     "a purchase was corrected yesterday and another is recorded today",
@@ -94,7 +108,13 @@ CORRECTED = World(
             2           | S           | Bing      | -20          | 999    | 0
         """,
     },
-    {"purchases_amount_sum_90d": 350, "purchases_vendor_distinct_365d": 1, "purchases_margin_90d": (1000 - 350) / 1000},
+    {
+        "purchases_amount_sum_90d": 350,
+        "purchases_vendor_distinct_365d": 1,
+        "purchases_vendor_top_share_365d": 1,
+        "purchases_cancel_ratio_365d": 0,
+        "purchases_margin_90d": (1000 - 350) / 1000,
+    },
 )
 
 

@@ -44,6 +44,14 @@ A_YEAR = World(
         # 2 in the last month against 2 in the two months before, one a month
         "reviews_count_growth_30d": (2 - 1) / (2 + 1),
         "reviews_text_length_mean_365d": (1 + 3 + 0 + 2 + 4 + 0 + 0 + 0) / 8,
+        "reviews_with_text_share_365d": 4 / 8,
+        # too few texts to learn from: every score is 0
+        "reviews_text_score_mean_90d": 0,
+        "reviews_text_score_mean_365d": 0,
+        "reviews_text_score_change_90d": 0,
+        # months, newest first: 2 1 1 1 0 1 1 0 ...; day 365 lies before the twelfth
+        "reviews_peak_month_share_365d": 2 / 7,
+        "reviews_full_share_change_30d": 1 / 2 - 3 / 8,
     },
 )
 HALF_STARS = World(
@@ -64,6 +72,11 @@ HALF_STARS = World(
         "reviews_full_share_365d": 1 / 4,
         "reviews_rating_change_90d": 0,
         "reviews_per_order_90d": MISSING,
+        "reviews_with_text_share_365d": 0,
+        "reviews_text_score_mean_90d": MISSING,
+        "reviews_text_score_change_90d": MISSING,
+        "reviews_peak_month_share_365d": 1,
+        "reviews_full_share_change_30d": 0,
     },
 )
 NO_REVIEW = World(
@@ -76,12 +89,57 @@ NO_REVIEW = World(
         "reviews_per_order_90d": 0,
         "reviews_count_growth_30d": MISSING,
         "reviews_text_length_mean_365d": MISSING,
+        "reviews_with_text_share_365d": MISSING,
+        "reviews_text_score_mean_365d": MISSING,
+        "reviews_peak_month_share_365d": MISSING,
+        "reviews_full_share_change_30d": MISSING,
     },
 )
 NO_TABLE = World(
     "no table of reviews at all",
     {"suppliers": JOINED, "orders": ORDERS},
     {"reviews_per_order_90d": MISSING, "reviews_rating_mean_365d": MISSING, "reviews_count_growth_30d": MISSING},
+)
+_TAUGHT = "\n".join(f"t{i} | T | -200 | {'5 | 好' if i % 2 else '1 | 差'} |" for i in range(200))
+"""A hundred good and a hundred low reviews of another supplier, of one text each, half a year ago: 好 weighs ln 101, and 好 alone scores
+438 (by hand in tests/features/test_text.py)."""
+WORDS = World(
+    "what others wrote half a year ago tells the tone of today's words",
+    {
+        "suppliers": JOINED,
+        "reviews": f"""
+            review_id | supplier_id | reviewed_at | rating | text | recorded_at
+            {_TAUGHT}
+            a | S | -10  | 5 | 好   |
+            b | S | -20  | 1 | 差   |
+            c | S | -30  | 4 | 好   |
+            d | S | -40  | 2 | 無關 |
+            e | S | -50  | 5 |      |
+            f | S | -200 | 3 | 好   |
+            g | S | -5   | 1 | 差   | 0
+        """,
+    },
+    {
+        # the review of the quarter in which the others wrote knows nothing of them
+        "reviews_text_score_mean_90d": (438 - 438 + 438 + 0) / 4,
+        "reviews_text_score_mean_365d": (438 - 438 + 438 + 0 + 0) / 5,
+        "reviews_text_score_change_90d": 438 / 4 - 438 / 5,
+        "reviews_with_text_share_365d": 5 / 6,
+    },
+)
+REWRITTEN = World(
+    "a review is rewritten, and one of the past is recorded only now",
+    {
+        "suppliers": JOINED,
+        "reviews": f"""
+            review_id | supplier_id | reviewed_at | rating | text | recorded_at
+            {_TAUGHT}
+            a | S | -60  | 1 | 差 |
+            a | S | -60  | 5 | 好 | -2
+            b | S | -200 | 2 | 差 | -3
+        """,
+    },
+    {"reviews_text_score_mean_90d": 438, "reviews_text_score_mean_365d": 0},
 )
 RATING_CHANGED = World(
     "a buyer raised a rating two days ago and lowers another today",
@@ -118,6 +176,8 @@ SHANGHAI = World(
 )
 
 
-@pytest.mark.parametrize(("world", "name", "value"), claims(A_YEAR, HALF_STARS, NO_REVIEW, NO_TABLE, RATING_CHANGED, SHANGHAI))
+@pytest.mark.parametrize(
+    ("world", "name", "value"), claims(A_YEAR, HALF_STARS, NO_REVIEW, NO_TABLE, WORDS, REWRITTEN, RATING_CHANGED, SHANGHAI)
+)
 def test_features_of_reviews_are_the_values_worked_out_by_hand(world: World, name: str, value: float) -> None:
     check(world, name, value)
