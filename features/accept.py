@@ -12,6 +12,7 @@ import duckdb
 
 from features.cells import reading, text_literal
 from features.columns import SQL_TYPES, Table
+from features.recall import Earlier, recall
 from features.rejects import REJECTS_TABLE, VALUE_LENGTH
 from features.stage import Staged
 
@@ -25,17 +26,23 @@ _ORDER_STARTS = (
 )
 
 
-def accept_rows(con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, known: frozenset[str]) -> tuple[int, int]:
+def accept_rows(
+    con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, known: frozenset[str], earlier: Earlier | None = None
+) -> tuple[int, int]:
     """Make the contract's table from ``work.stage``; return how many rows the file had and how many were set aside.
 
     Parameters
     ----------
     known
         Which of suppliers and orders have been accepted already: rules that look into another are not asked.
+    earlier
+        What was imported before the folder, and counts as known too.
     """
     checks = _read_cells(con, table, staged)
     _record_row_rules(con, table, staged, checks)
-    _record_rules_across_tables(con, table, staged, known)
+    if earlier is not None and "supplier_id" in {column.name for column in table.columns}:
+        recall(con, earlier, with_orders=table.name != "orders" and "order_id" in staged.types)
+    _record_rules_across_tables(con, table, staged, known, has_earlier=earlier is not None)
     con.execute(
         f"""
         CREATE OR REPLACE TABLE work.lost AS
@@ -118,10 +125,13 @@ def _record_row_rules(con: duckdb.DuckDBPyConnection, table: Table, staged: Stag
             )
 
 
-def _record_rules_across_tables(con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, known: frozenset[str]) -> None:
+def _record_rules_across_tables(
+    con: duckdb.DuckDBPyConnection, table: Table, staged: Staged, known: frozenset[str], *, has_earlier: bool
+) -> None:
     """The rules that look into suppliers and orders, for every row whose cells allow the question."""
     names = {column.name for column in table.columns}
     if "suppliers" in known and table.name != "suppliers" and "supplier_id" in names:
+        before = " AND NOT EXISTS (SELECT 1 FROM work.known_suppliers k WHERE k.supplier_id = r.supplier_id)" if has_earlier else ""
         _record_across(
             con,
             table,
@@ -129,7 +139,7 @@ def _record_rules_across_tables(con: duckdb.DuckDBPyConnection, table: Table, st
             column="supplier_id",
             rule="supplier_is_known",
             rows="FROM work.read r WHERE r.supplier_id IS NOT NULL "
-            "AND NOT EXISTS (SELECT 1 FROM main.suppliers s WHERE s.supplier_id = r.supplier_id)",
+            "AND NOT EXISTS (SELECT 1 FROM main.suppliers s WHERE s.supplier_id = r.supplier_id)" + before,
         )
     if "orders" not in known or table.name == "orders" or "order_id" not in names:
         return

@@ -13,7 +13,7 @@ import numpy as np
 from credit.errors import OutOfRange, UnknownSupplier
 from features.catalog import CATALOG
 from features.civil import to_date, to_day
-from features.evaluate import Evaluator
+from features.evaluate import Evaluator, evaluator_for
 from features.feature import Feature
 from features.ledger import Ledger
 from features.matrix import FeatureMatrix, write_parquet
@@ -83,7 +83,7 @@ def build_features(
     if not days:
         raise OutOfRange("no as-of date was given; name at least one")
     known = None if as_known_at is None else to_day(as_known_at)
-    evaluator = Evaluator(features, days, ledger.present, known)
+    evaluator = evaluator_for(features, days, ledger.present, known)
     network = network_of(ledger, evaluator)
     if suppliers is None:
         parts = [(codes, evaluator.rows(segment, len(ledger.parties), network)) for codes, segment in _runs(ledger)]

@@ -22,7 +22,7 @@ from features.arrow import Cells, chunks
 from features.compiled import jit
 from features.identity import IdIndex
 from features.records import MOVABLE, RECORDS, Codes, Records, RecordTable, Score, select_list, to_records, void_records
-from features.segment import NO_LABELS, TABLES, Labels, Segment, by_supplier, concatenate, gather, order_by
+from features.segment import NO_LABELS, TABLES, Labels, Segment, by_supplier, concatenate, gather, joined, order_by
 
 BUCKET_ROWS: Final = 400_000
 """Rows of all tables a bucket of suppliers is to have, so that it stays in a few tens of megabytes."""
@@ -132,7 +132,7 @@ class Collected:
         for table in TABLES:
             parts = [batch.part(*batch.starts[number : number + 2].tolist()) for batch in self._batches.get(table, ())]
             records.append(concatenate([part for part, _ in parts], RECORDS[table].dtype))
-            labels.append(_joined([label for _, label in parts]))
+            labels.append(joined([label for _, label in parts]))
         has_labels = any(len(label.starts) > 1 for label in labels)
         return low, by_supplier(records, labels if has_labels else (), low, count)
 
@@ -152,16 +152,6 @@ def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
     while left:
         left = left[file.write(left) :]
     return at
-
-
-def _joined(labels: list[Labels]) -> Labels:
-    """Labels of one bucket, batch after batch."""
-    given = [label for label in labels if len(label.starts) > 1]
-    if not given:
-        return NO_LABELS
-    data = np.concatenate([label.data[label.starts[0] : label.starts[-1]] for label in given])
-    lengths = np.concatenate([np.diff(label.starts) for label in given])
-    return Labels(data, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]))
 
 
 def supplier_codes(con: duckdb.DuckDBPyConnection, tables: Iterable[str] = ("suppliers",)) -> IdIndex:
@@ -251,13 +241,13 @@ class _Reading:
         columns = [
             name
             for name in spec.columns
-            if name in ("supplier_id", "recorded_at", spec.link)
+            if name in ("supplier_id", "recorded_at", spec.link, *spec.always)
             or (name in spec.key and is_keyed)
             or self.is_wanted(f"{spec.table}.{name}")
         ]
         for cells in chunks(self.con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
             records = to_records(spec, cells, out.codes, self.zone, self.score)
-            out.add(spec.table, records, _shown(spec, cells) if self.labels else None, self.memory)
+            out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
         if spec.table in MOVABLE and is_corrected:
             self._add_moved(spec, out)
 
@@ -270,10 +260,10 @@ class _Reading:
             ON m.{key} = w.{key} AND m.supplier_id <> w.supplier_id WHERE m.{key} IN ({moved})"""
         for cells in chunks(self.con.sql(query)):
             records = void_records(spec, cells, out.codes, self.zone)
-            out.add(spec.table, records, _shown(spec, cells) if self.labels else None, self.memory)
+            out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
 
 
-def _shown(spec: RecordTable, cells: dict[str, Cells]) -> Labels:
+def labels_of(spec: RecordTable, cells: dict[str, Cells]) -> Labels:
     """What a reader is shown of each row."""
     columns = [cells[name] for name in spec.shown]
     if len(columns) == 1 and len(columns[0].offsets):

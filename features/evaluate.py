@@ -3,15 +3,16 @@
 Used by the batch over a ledger, by the stream over raw tables, by Spark's workers and by the service.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from features.feature import Feature
-from features.formula import Aggregates
+from features.formula import Aggregates, Formula
 from features.kernel import Kernel
 from features.network import NO_NETWORK, Network, empty_network
 from features.plan import Plan, schedule
@@ -19,6 +20,11 @@ from features.segment import Segment
 
 BATCH_ROWS = 4096
 """Feature rows computed at a time: keeps the sums of a batch within the processor's cache."""
+
+_KEPT: Final = 8
+"""Evaluators each thread keeps."""
+
+_mine = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Evaluator:
 
     def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
         """Lay the features' plan out on the dates."""
-        self._features, self._present = features, present
+        self._features = features
+        self._formulas = _formulas(features, present)
         self._plan = plan_of(features)
         self._days = np.asarray(as_of, dtype=np.int32)
         self._known = known
@@ -88,7 +95,8 @@ class Evaluator:
         windows, last, measures, elsewhere, known_from = found
         days = np.tile(self._days, high - low)
         suppliers = np.repeat(np.arange(low, high, dtype=np.int32), len(self._days))
-        values = evaluate(Aggregates(self._plan, windows, last, measures, elsewhere, days), self._features, self._present)
+        aggregates = Aggregates(self._plan, windows, last, measures, elsewhere, days)
+        values = _values(aggregates, self._formulas, len(self._features))
         is_known = np.repeat(known_from, len(self._days)) < days
         return Rows(suppliers, days, values) if is_known.all() else Rows(suppliers[is_known], days[is_known], values[is_known])
 
@@ -98,10 +106,32 @@ def plan_of(features: Sequence[Feature]) -> Plan:
     return Plan.of(need for feature in features for need in feature.formula.needs())
 
 
+def evaluator_for(features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> Evaluator:
+    """Return this thread's evaluator, the one it made before for the same features and dates where there is one.
+
+    Laying out a plan costs more than a supplier's features do; parameters are those of `Evaluator`.
+    """
+    kept: dict[tuple[object, ...], Evaluator] = _mine.__dict__.setdefault("kept", {})
+    asked = (id(features), tuple(as_of), present, known)  # an evaluator holds its features, so that no others have their identity
+    if asked not in kept:
+        if len(kept) >= _KEPT:
+            kept.pop(next(iter(kept)))
+        kept[asked] = Evaluator(features, as_of, present, known)
+    return kept[asked]
+
+
 def evaluate(rows: Aggregates, features: Sequence[Feature], present: frozenset[str]) -> npt.NDArray[np.float64]:
     """Compute formulas over aggregates (rows, features); features of tables the platform did not hand over are missing."""
-    values: npt.NDArray[Any] = np.full((len(rows.as_of), len(features)), np.nan)
-    for i, feature in enumerate(features):
-        if feature.tables <= present:
-            values[:, i] = feature.formula.of(rows)
+    return _values(rows, _formulas(features, present), len(features))
+
+
+def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tuple[int, Formula], ...]:
+    """Formulas of the features that can be computed, with their places."""
+    return tuple((place, feature.formula) for place, feature in enumerate(features) if feature.tables <= present)
+
+
+def _values(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], width: int) -> npt.NDArray[np.float64]:
+    values: npt.NDArray[Any] = np.full((len(rows.as_of), width), np.nan)
+    for place, formula in formulas:
+        values[:, place] = formula.of(rows)
     return values

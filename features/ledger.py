@@ -117,6 +117,8 @@ class Ledger:
         The five shares of the import's quality report; empty where the tables were not checked.
     texts : callable
         Returns what the reviews' texts have taught (`features.text_memory`), read from disk when asked for.
+    currency : str
+        ISO 4217 code of every amount.
     networks : dict of (months and known days) to int64 array (months, counterparties, totals)
         Totals of the buyer network added up so far (`features.network`).
     """
@@ -132,6 +134,7 @@ class Ledger:
     profiles: duckdb.DuckDBPyConnection = field(repr=False)
     quality: Mapping[str, float | None] = field(default_factory=dict)
     texts: Callable[[], TextMemory] = field(default=TextMemory().itself, repr=False)
+    currency: str = "CNY"
     networks: dict[tuple[int, ...], npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
     supplier_ids: npt.NDArray[np.str_] = field(init=False)
     supplier_codes: npt.NDArray[np.int64] = field(init=False)
@@ -295,9 +298,7 @@ def build_ledger(
     say = progress or (lambda stage: None)
     say("records")
     learned = TextMemory().with_reviews(tables.con, tables.zone)
-    collected = collect(
-        tables.con, zone=tables.zone, tables=tables.present, score=learned.scorer(), memory=1 << 62, bucket_rows=1 << 62
-    )
+    collected = collect(tables.con, zone=tables.zone, tables=tables.present, score=learned.scorer(), memory=1 << 62, bucket_rows=1 << 62)
     _, segment = collected.bucket(0)
     collected.close()
     say("facts")
@@ -315,6 +316,7 @@ def build_ledger(
         profiles=profiles_of(tables.con),
         quality=dict(quality or {}),
         texts=learned.itself,
+        currency=tables.currency,
     )
 
 

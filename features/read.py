@@ -16,6 +16,7 @@ from credit.errors import OutOfRange, TableUnreadable
 from features.accept import accept_rows, create_empty
 from features.columns import Table
 from features.raw_files import encoding_remedy, find_files, known_zone, read_import_note
+from features.recall import Earlier, begin_recall
 from features.rejects import REJECTS_TABLE, Rejects
 from features.rules import RULES
 from features.stage import open_workspace, refused_by_engine, stage_table, still_answers
@@ -151,21 +152,28 @@ def read_folder(
     max_rejected_share: float = DEFAULT_REJECTED_SHARE,
     now: datetime | None = None,
     tables: Collection[str] | None = None,
+    earlier: Earlier | None = None,
 ) -> FolderReading:
     """Read as `read_tables` does, but keep what stops the import as `problems` instead of raising: for the check.
+
+    With what was imported `earlier`, the folder is what came in since: no table is required, suppliers and orders known before count
+    as known, and zone and currency are those of before.
 
     Raises
     ------
     TableUnreadable
-        If the folder itself or its import note cannot be read.
+        If the folder itself or its import note cannot be read, or the folder is of another zone or currency than what was imported
+        earlier.
     OutOfRange
         If zone, share, `now` or a table's name is not one.
     """
     instant = _checked(max_rejected_share, now, tables)
     files = find_files(folder)
     note = read_import_note(folder)
-    used_zone = known_zone(zone or note.zone or DEFAULT_ZONE)
-    used_currency = currency or note.currency or DEFAULT_CURRENCY
+    used_zone = known_zone(zone or note.zone or (earlier.zone if earlier else DEFAULT_ZONE))
+    used_currency = currency or note.currency or (earlier.currency if earlier else DEFAULT_CURRENCY)
+    if earlier is not None:
+        refuse_another(folder, used_zone, used_currency, earlier)
     wanted = [table for name, table in CONTRACT.items() if tables is None or name in tables]
     con = open_workspace(
         zone=used_zone,
@@ -173,16 +181,20 @@ def read_folder(
         now=instant.astimezone(UTC).replace(tzinfo=None),
         today=instant.astimezone(ZoneInfo(used_zone)).date(),
     )
+    if earlier is not None:
+        create_empty(con, [CONTRACT["suppliers"]])
+        begin_recall(con)
     readings: dict[str, TableReading] = {}
     digests: dict[str, str] = {}
     for table in wanted:
         paths = files.files.get(table.name, ())
         if paths:
-            readings[table.name] = _read_one(con, table, paths, readings, digests, share=max_rejected_share)
+            readings[table.name] = _read_one(con, table, paths, readings, digests, share=max_rejected_share, earlier=earlier)
     present = frozenset(name for name, reading in readings.items() if reading.accepted)
     create_empty(con, [table for table in CONTRACT.values() if table.name not in present])
     con.execute("SET TimeZone = 'UTC'")
-    missing = tuple(name for name in REQUIRED_TABLES if name in {t.name for t in wanted} and name not in files.files)
+    required = REQUIRED_TABLES if earlier is None else ()
+    missing = tuple(name for name in required if name in {t.name for t in wanted} and name not in files.files)
     problems = [f"{folder}: the required table {name} is missing; put {name}.csv, .csv.gz or .parquet there" for name in missing]
     problems += [reading.problem for reading in readings.values() if reading.problem is not None]
     raw = RawTables(con, used_zone, used_currency, present, folder, digests)
@@ -202,25 +214,43 @@ def _checked(share: float, now: datetime | None, tables: Collection[str] | None)
     return now
 
 
+def refuse_another(folder: Path, zone: str, currency: str, earlier: Earlier) -> None:
+    """Refuse what is of another zone or currency than what was imported earlier.
+
+    Raises
+    ------
+    TableUnreadable
+        Naming both.
+    """
+    for what, found, expected in (("zone", zone, earlier.zone), ("currency", currency, earlier.currency)):
+        if found != expected:
+            raise TableUnreadable(
+                f"{folder}: its {what} is {found}, that of the ledger {expected}; a ledger has one {what}: hand the tables over in it, "
+                f"or build a ledger of their own from them"
+            )
+
+
 def _read_one(
     con: duckdb.DuckDBPyConnection,
     table: Table,
     paths: tuple[Path, ...],
-    earlier: Mapping[str, TableReading],
+    readings: Mapping[str, TableReading],
     digests: dict[str, str],
     *,
     share: float,
+    earlier: Earlier | None,
 ) -> TableReading:
     """Stage a table's file, accept its rows, and say how it went."""
     if len(paths) > 1:
         names = " and ".join(path.name for path in paths)
         return TableReading(names, problem=f"{table.name}: {names} are both there; keep one file per table")
     file = paths[0].name
-    known = frozenset(name for name in ("suppliers", "orders") if name in earlier and earlier[name].accepted)
+    accepted = {name for name, reading in readings.items() if reading.accepted} | (earlier.present if earlier else frozenset())
+    known = accepted & {"suppliers", "orders"}
     try:
         staged = stage_table(con, table, paths[0])
         digests[file] = staged.digest
-        rows, rejected = accept_rows(con, table, staged, known)
+        rows, rejected = accept_rows(con, table, staged, frozenset(known), earlier)
     except (TableUnreadable, duckdb.Error) as error:
         refusal = error if isinstance(error, TableUnreadable) else refused_by_engine(file, error)
         if not still_answers(con):
@@ -229,11 +259,11 @@ def _read_one(
     problem = None
     if rejected > share * rows:
         lost = f"{rejected} of {rows} rows were set aside, more than the share of {share:.1%} allowed"
-        problem = _too_many_lost(con, table.name, file, lost)
+        problem = too_many_lost(con, table.name, file, lost)
     return TableReading(file, rows, rejected, staged.unknown_columns, problem, accepted=True)
 
 
-def _too_many_lost(con: duckdb.DuckDBPyConnection, table: str, file: str, lost: str) -> str:
+def too_many_lost(con: duckdb.DuckDBPyConnection, table: str, file: str, lost: str) -> str:
     """The refusal of a table that lost too many rows, with the rule that cost the most."""
     found = con.execute(
         f"""

@@ -19,6 +19,15 @@ VALUE_LENGTH = 80
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+def create_rejects(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of rows set aside, where it is not there."""
+    con.execute("CREATE SCHEMA IF NOT EXISTS work")
+    con.execute(
+        f"CREATE TABLE IF NOT EXISTS {REJECTS_TABLE} "
+        '("table" VARCHAR, file VARCHAR, "row" BIGINT, "column" VARCHAR, rule VARCHAR, value VARCHAR)'
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One broken rule of one row. `row` is 0 where a rule concerns the file."""

@@ -20,6 +20,8 @@ from features.records import RECORDS, Records
 TABLES: Final = tuple(RECORDS)
 """Tables of a segment, in their order."""
 
+_ANYBODY: Final = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -42,6 +44,16 @@ class Labels:
 
 
 NO_LABELS: Final = Labels(np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.int64))
+
+
+def joined(labels: Sequence[Labels]) -> Labels:
+    """Return the texts of several runs of rows, one run after the other."""
+    given = [label for label in labels if len(label.starts) > 1]
+    if not given:
+        return NO_LABELS
+    data = np.concatenate([label.data[label.starts[0] : label.starts[-1]] for label in given])
+    lengths = np.concatenate([np.diff(label.starts) for label in given])
+    return Labels(data, np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]))
 
 
 @jit
@@ -140,16 +152,133 @@ class Segment:
 
 def merge(segments: Sequence[Segment], low: int, high: int) -> Segment:
     """Return the records of suppliers low to before high of all segments together."""
-    parts = [segment.part(low, high) for segment in segments]
-    if len(parts) == 1:
-        return parts[0]
-    records, offsets = [], np.empty((len(TABLES), high - low + 1), dtype=np.int64)
-    for t in range(len(TABLES)):
-        found = concatenate([part.records[t] for part in parts], RECORDS[TABLES[t]].dtype)
-        order, starts = order_by(np.ascontiguousarray(found["supplier"]), low, high - low)
-        records.append(found if high - low == 1 else gather(found, order))
-        offsets[t] = starts
+    if len(segments) == 1:
+        return segments[0].part(low, high)
+    if high - low > 1:
+        return take(segments, np.arange(low, high))
+    known = [segment for segment in segments if low < segment.suppliers]
+    bounds = [segment.offsets[:, low : low + 2].tolist() for segment in known]
+    records, offsets = [], np.zeros((len(TABLES), 2), dtype=np.int64)
+    for t, table in enumerate(TABLES):
+        parts = [s.records[t][b[t][0] : b[t][1]] for s, b in zip(known, bounds, strict=True) if b[t][0] < b[t][1]]
+        records.append(parts[0] if len(parts) == 1 else concatenate(parts, RECORDS[table].dtype))
+        offsets[t, 1] = len(records[-1])
     return Segment(tuple(records), offsets, ())
+
+
+def words_of(records: Records) -> npt.NDArray[np.int64]:
+    """Return records as 8-byte words (rows, words), without a copy; the first word is the key."""
+    return np.ascontiguousarray(records).view(np.int64).reshape(-1, records.dtype.itemsize // 8)
+
+
+@jit
+def _take(words, offsets, codes, out, at):
+    """Copy the records of suppliers, each one's to its next place in `out`."""
+    for i in range(len(codes)):
+        if codes[i] + 1 < len(offsets):
+            for row in range(offsets[codes[i]], offsets[codes[i] + 1]):
+                for j in range(words.shape[1]):
+                    out[at[i], j] = words[row, j]
+                at[i] += 1
+
+
+def take(segments: Sequence[Segment], codes: npt.NDArray[np.int64]) -> Segment:
+    """Return the records of some suppliers from all segments together, without labels; place i holds those of codes[i]."""
+    records, offsets = [], np.zeros((len(TABLES), len(codes) + 1), dtype=np.int64)
+    for segment in segments:
+        known = codes < segment.suppliers
+        offsets[:, 1:][:, known] += segment.offsets[:, codes[known] + 1] - segment.offsets[:, codes[known]]
+    np.cumsum(offsets, axis=1, out=offsets)
+    for t, table in enumerate(TABLES):
+        out, at = np.empty(offsets[t, -1], dtype=RECORDS[table].dtype), offsets[t, :-1].copy()
+        for segment in segments:
+            if len(segment.records[t]):
+                _take(words_of(segment.records[t]), segment.offsets[t], codes, words_of(out), at)
+        records.append(out)
+    return Segment(tuple(records), offsets, ())
+
+
+@jit
+def _slot(key, scope, mask):
+    mixed = key ^ (scope * np.int64(-7046029254386353131))
+    return (mixed ^ (mixed >> 29)) & mask
+
+
+@jit
+def _index(keys, scopes, slots, following):
+    """Chain the places of each key and scope; `slots` finds the first."""
+    mask = len(slots) - 1
+    slots[:] = -1
+    for i in range(len(keys)):
+        at = _slot(keys[i], scopes[i], mask)
+        while slots[at] >= 0 and not (keys[slots[at]] == keys[i] and scopes[slots[at]] == scopes[i]):
+            at = (at + 1) & mask
+        following[i], slots[at] = slots[at], i
+
+
+@jit
+def _find(words, offsets, suppliers, is_scoped, keys, scopes, slots, following, out):
+    """Fill `out` with (row, place) of each row that has one of the keys; return how many there are, also beyond its room."""
+    mask, n = len(slots) - 1, 0
+    for s in suppliers:
+        scope = s if is_scoped else _ANYBODY
+        for row in range(offsets[s], offsets[s + 1]):
+            key = words[row, 0]
+            at = _slot(key, scope, mask)
+            while slots[at] >= 0 and not (keys[slots[at]] == key and scopes[slots[at]] == scope):
+                at = (at + 1) & mask
+            i = slots[at]
+            while i >= 0:
+                if n < len(out):
+                    out[n, 0], out[n, 1] = row, i
+                n += 1
+                i = following[i]
+    return n
+
+
+def find_keys(
+    segment: Segment, table: str, keys: npt.NDArray[np.int64], suppliers: npt.NDArray[np.int32] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the rows of a segment's table that have one of the keys, and for each the place of the key it has.
+
+    Only the records of the suppliers in question are read, in the order in which they lie; all of the table where any will do.
+
+    Parameters
+    ----------
+    segment : Segment
+    table : str
+    keys : int64 array (keys,)
+    suppliers : int32 array (keys,), optional
+        The supplier each key is looked for with; any supplier's rows where it is left out.
+    """
+    t, is_scoped = TABLES.index(table), suppliers is not None
+    scopes = np.full(len(keys), _ANYBODY, dtype=np.int64) if suppliers is None else suppliers.astype(np.int64)
+    asked = np.unique(scopes) if is_scoped else np.arange(segment.suppliers, dtype=np.int64)
+    asked = asked[(asked >= 0) & (asked < segment.suppliers)]
+    if not len(keys) or not len(asked) or not len(segment.records[t]):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    slots, following = np.empty(1 << (4 * len(keys)).bit_length(), dtype=np.int64), np.empty(len(keys), dtype=np.int64)
+    _index(keys, scopes, slots, following)
+    room = len(keys) + 1024
+    while True:
+        out = np.empty((room, 2), dtype=np.int64)
+        found = _find(words_of(segment.records[t]), segment.offsets[t], asked, is_scoped, keys, scopes, slots, following, out)
+        if found <= room:
+            return out[:found, 0], out[:found, 1]
+        room = found
+
+
+def combine(segments: Sequence[Segment], suppliers: int, width: int = 1 << 16) -> Iterator[Segment]:
+    """Yield all records of all segments with their labels as parts of one for so many suppliers, `width` of them at a time."""
+    for low in range(0, suppliers, width):
+        high = min(low + width, suppliers)
+        records, labels = [], []
+        for t, table in enumerate(TABLES):
+            bounds = [[int(s.offsets[t, min(code, s.suppliers)]) for code in (low, high)] for s in segments]
+            records.append(concatenate([s.records[t][a:b] for s, (a, b) in zip(segments, bounds, strict=True)], RECORDS[table].dtype))
+            found = [Labels(s.labels[t].data, s.labels[t].starts[a : b + 1]) for s, (a, b) in zip(segments, bounds, strict=True)]
+            labels.append(joined(found))
+        yield by_supplier(records, labels, low, high - low)
 
 
 def by_supplier(records: Sequence[Records], labels: Sequence[Labels], low: int, count: int) -> Segment:

@@ -30,7 +30,7 @@ from features.raw_files import (
     refuse_too_many,
     shown,
 )
-from features.rejects import REJECTS_TABLE
+from features.rejects import create_rejects
 
 MAX_ROW_BYTES = 16 << 20
 _SMALLEST_PARQUET = 12
@@ -87,10 +87,7 @@ def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> d
         raise OutOfRange(f"zone: {zone!r} is not a time zone that can be read in; name one such as Asia/Shanghai") from None
     for name, value in (("currency", known_currency(currency)), ("now", now), ("today", today)):
         con.execute(f"SET VARIABLE {name} = $value", {"value": value})
-    con.execute("CREATE SCHEMA work")
-    con.execute(
-        f'CREATE TABLE {REJECTS_TABLE} ("table" VARCHAR, file VARCHAR, "row" BIGINT, "column" VARCHAR, rule VARCHAR, value VARCHAR)'
-    )
+    create_rejects(con)
     return con
 
 

@@ -87,6 +87,7 @@ def build_stored(
                 profiles=profiles_of(tables.con),
                 quality=dict(quality or {}),
                 texts=learned.itself,
+                currency=tables.currency,
             )
             refuse_empty(found.counts)
             say("saving")
@@ -133,7 +134,7 @@ def open_ledger(path: Path, *, verify: bool = True) -> Ledger:
 
 def _opened(path: Path, manifest: dict[str, Any], verify: bool) -> Ledger:
     if verify:
-        _check_digests(path, manifest["sha256"])
+        check_digests(path, manifest["sha256"])
     try:
         segments = tuple(read_segment(path / name) for name in manifest["segments"])
         names = path / manifest["names"]
@@ -157,6 +158,7 @@ def _opened(path: Path, manifest: dict[str, Any], verify: bool) -> Ledger:
         profiles=profiles,
         quality=manifest["quality"],
         texts=partial(TextMemory.load, names),
+        currency=manifest["currency"],
     )
 
 
@@ -170,7 +172,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise LedgerUnreadable(f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`")
     if manifest.get("format") != FORMAT:
         raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; {_AGAIN}")
-    kinds = {"zone": str, "present": list, "digests": dict, "quality": dict, "sha256": dict, "segments": list, "names": str}
+    objects, lists = ("digests", "quality", "sha256"), ("present", "segments", "months")
+    kinds: dict[str, type] = {
+        **dict.fromkeys(objects, dict),
+        **dict.fromkeys(lists, list),
+        **dict.fromkeys(("zone", "currency", "names"), str),
+    }
+    kinds |= {"open": bool, "updates": int}
     wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if wrong:
         raise LedgerUnreadable(f"{path} is damaged: its manifest lacks {', '.join(wrong)}; {_AGAIN}")
@@ -231,14 +239,18 @@ def write_names(folder: Path, ledger: Ledger) -> str:
 
 
 def manifest_of(ledger: Ledger, segments: list[str], names: str) -> dict[str, Any]:
-    """Return the manifest of a ledger in these folders."""
+    """Return the manifest of a ledger in these folders, all of them closed: only an update opens a segment, for the month it names."""
     return {
         "format": FORMAT,
         "zone": ledger.zone,
+        "currency": ledger.currency,
         "present": sorted(ledger.present),
         "digests": dict(sorted(ledger.digests.items())),
         "quality": dict(ledger.quality),
         "segments": segments,
+        "months": [None] * len(segments),
+        "open": False,
+        "updates": 0,
         "names": names,
     }
 
@@ -290,7 +302,14 @@ def _read_profiles(path: Path) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _check_digests(path: Path, digests: Mapping[str, str]) -> None:
+def check_digests(path: Path, digests: Mapping[str, str]) -> None:
+    """Refuse files of a ledger that are not what was saved, by the manifest's digests of them.
+
+    Raises
+    ------
+    LedgerUnreadable
+        Naming the first such file.
+    """
     for name, saved in digests.items():
         try:
             found = _digest(path / name)

@@ -2,7 +2,8 @@
 
 A review's score says how far its text reads like those of good ratings (four or five stars; positive) or of low ones (one or two;
 negative), as the character n-grams of `features.text_ngrams` tell. It is worked out once, by the model of the calendar quarter in
-which the review became known, and that model is learned only from reviews of earlier quarters: what comes later changes nothing.
+which the review became known, and that model is learned only from reviews of earlier quarters: what comes later changes nothing. Of a
+corrected review every version teaches and is scored in the quarter in which it became known (`features.text_memory`).
 
 Everything is an integer. Counts are int64 and add up, so rows may come in any order, in any chunks, on any engine; logarithms are
 taken in whole numbers, bit by bit. The same texts give the same scores on every machine.

@@ -1,5 +1,6 @@
-"""Commands from raw tables to features: simulate, import, check, ledger build, features."""
+"""Commands from raw tables to features: simulate, import, check, ledger build, ledger update, features."""
 
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from lianxin.arguments import Json, Tables, Zone, iso_date
 from lianxin.console import progress, show
+from lianxin.spark_engine import Engine, EngineOption
 
 
 class OlistOutcome(StrEnum):
@@ -64,6 +66,7 @@ def check(
     folder: Tables,
     zone: Zone = None,
     rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR].")] = None,
+    accepted: Annotated[Path | None, typer.Option("--accepted", metavar="OUT", help="Write the accepted rows to a new folder.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check tables against the data contract: five quality measures, and every row set aside with its row, column, rule and value.
@@ -72,12 +75,18 @@ def check(
 
     Example: `lianxin check work/tables`
     """
-    from features.quality import check_tables
+    from features.accepted import write_accepted
+    from features.quality import measure_quality
+    from features.read import read_folder
 
     with progress("check") as tell:
         tell("reading")
-        report = check_tables(folder, zone=zone)
+        found = read_folder(folder, zone=zone)
+        report = measure_quality(found)
         written = report.rejects.save(rejects or folder) if report.rejects else ()
+        if accepted is not None and report.passed:
+            tell("writing", 0.8)
+            write_accepted(found.tables, accepted)
     result = {**report.to_dict(), "rejects": [str(path) for path in written]}
     show(result, as_json=as_json, lines=[*report.lines(), *(f"rows set aside: {path}" for path in written)])
     if not report.passed:
@@ -96,15 +105,12 @@ def ledger_build(
 
     Example: `lianxin ledger build work/tables work/ledger`
     """
-    from features.ledger import build_ledger
-    from features.store import save_ledger
+    from features.store import build_stored
     from lianxin.opening import read_checked
 
     with progress("ledger") as tell:
         tables, report = read_checked(folder, zone, tell)
-        ledger = build_ledger(tables, quality=report.shares, progress=tell)
-        tell("saving", 0.9)
-        save_ledger(ledger, out)
+        ledger = build_stored(tables, out, quality=report.shares, progress=tell)
     result = {
         "ledger": str(out),
         "suppliers": len(ledger.supplier_ids),
@@ -117,6 +123,40 @@ def ledger_build(
     show(result, as_json=as_json, lines=[f"{out}: {told}; {len(report.rejects)} rows set aside"])
 
 
+def ledger_update(
+    folder: Tables,
+    ledger: Annotated[Path, typer.Argument(metavar="LEDGER", help="Ledger folder to add to; as it was until all is written.")],
+    rejected_share: Annotated[
+        float, typer.Option("--rejected-share", min=0, max=1, help="Largest share of a table's rows that may be set aside.")
+    ] = 0.05,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR].")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add what came in since: any tables of the data contract, with new rows, later versions of old ones, or rows that stand there already.
+
+    Example: `lianxin ledger update work/2026-07-01 work/ledger`
+    """
+    from features.update import update_ledger
+
+    with progress("ledger update") as tell:
+        done = update_ledger(ledger, folder, max_rejected_share=rejected_share, progress=tell)
+        written = done.rejects.save(rejects or folder) if done.rejects else ()
+    result = {
+        "ledger": str(ledger),
+        "changed": done.has_changed,
+        "tables": {name: asdict(counts) for name, counts in done.tables.items()},
+        "new_suppliers": done.new_suppliers,
+        "last_known_day": done.last_known_day,
+        "segments_before": done.segments_before,
+        "segments_after": done.segments_after,
+        "rejects": [str(path) for path in written],
+    }
+    lines = [f"{name}: {one.added} added, {one.repeated} there already, {one.set_aside} set aside" for name, one in done.tables.items()]
+    told = f"{done.new_suppliers} new suppliers, known up to {done.last_known_day}, {done.segments_after} segments"
+    lines.append(f"{ledger}: {told}" if done.has_changed else f"{ledger}: all of it stood there already; nothing was written")
+    show(result, as_json=as_json, lines=[*lines, *(f"rows set aside: {path}" for path in written)])
+
+
 def features(
     folder: Tables,
     out: Annotated[Path, typer.Option("--out", metavar="F.parquet", help="Parquet file to write.")],
@@ -127,6 +167,7 @@ def features(
         tuple[str, str] | None, typer.Option("--monthly", metavar="FROM TO", help="The first day of every month in between.")
     ] = None,
     zone: Zone = None,
+    engine: EngineOption = Engine.DUCKDB,
     as_json: Json = False,
 ) -> None:
     """Build features, one row per supplier and as-of date, from what was known before that date.
@@ -138,6 +179,7 @@ def features(
     from credit.errors import NotEnoughHistory, OutOfRange
     from features.build import build_features, month_starts
     from lianxin.opening import open_or_build
+    from lianxin.spark_engine import write_features
 
     if (as_of is None) == (monthly is None):
         raise typer.BadParameter("give either --as-of DATE or --monthly FROM TO")
@@ -148,6 +190,10 @@ def features(
             dates = month_starts(*(iso_date(day) for day in monthly or ()))
             if not dates:
                 raise typer.BadParameter(f"no month begins between {' and '.join(monthly or ())}")
+        if engine is Engine.SPARK:
+            rows, count = write_features(folder, dates, out, zone, tell)
+            show({"folder": str(out), "rows": rows, "features": count}, as_json=as_json, lines=[f"{out}: {rows} rows, {count} features"])
+            return
         ledger = open_or_build(folder, zone, tell)
         late = [day for day in dates if day > ledger.latest_as_of]
         if late:

@@ -9,6 +9,7 @@ import typer
 
 from lianxin.arguments import HOME, AllowUnsigned, AsOf, Bundle, Home, Json, Tables, TrustedKey, Zone
 from lianxin.console import progress, show
+from lianxin.spark_engine import Engine, EngineOption
 
 
 class Outcomes(StrEnum):
@@ -113,6 +114,7 @@ def score(
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,
+    engine: EngineOption = Engine.DUCKDB,
     as_json: Json = False,
 ) -> None:
     """Score every supplier known before a date. DIR holds tables, or is a ledger folder.
@@ -124,10 +126,16 @@ def score(
     from credit.errors import NotEnoughHistory
     from features.build import write_parquet
     from lianxin.opening import load_signed, open_or_build
+    from lianxin.spark_engine import write_scores
     from serving.assess import score_batch
 
     with progress("score") as tell:
         model = load_signed(bundle, trusted_key=trusted_key, allow_unsigned=allow_unsigned)
+        if engine is Engine.SPARK:
+            count = write_scores(bundle, folder, as_of.date(), out, zone, tell, trusted_key=model.signed_by, is_explained=explain)
+            shown = {"folder": str(out), "suppliers": count, "bundle_sha256": model.content_hash}
+            show(shown, as_json=as_json, lines=[f"{out}: {count} suppliers"])
+            return
         ledger = open_or_build(folder, zone, tell)
         tell("scoring", 0.8)
         batch = score_batch(model, ledger, as_of.date())

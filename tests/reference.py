@@ -291,12 +291,7 @@ def _parties(facts: list[Fact], day: int) -> Any:
 
 def _network(tables: RawTables, supplier_id: str, month: int, known: int) -> npt.NDArray[np.int64]:
     """What the supplier's buyers do with the others, from everybody's facts before a month."""
-    cursor = tables.con.cursor()
-    named = " UNION ".join(f"SELECT supplier_id FROM {table}" for table in ("orders", "purchases", "invoices"))
-    trade: dict[str, dict[str, dict[str, int]]] = {}
-    for (other,) in cursor.execute(named).fetchall():
-        told = {table: _told(tables, table, other) for table in KEYS}
-        trade[other] = _trade([f for f in _facts_known(told, other, month, known, tables.zone) if f[1] >= month - 365], month)
+    trade = _everybodys_trade(tables, month, known)
     found = dict.fromkeys(MEASURES, 0)
     for buyer, mine in trade.get(supplier_id, {}).items():
         sales = mine["ordered"] // 100
@@ -315,6 +310,28 @@ def _network(tables: RawTables, supplier_id: str, month: int, known: int) -> npt
         found["recent"] += sum(theirs["recent"] for theirs in others) // 100
         found["earlier"] += sum(theirs["earlier"] for theirs in others) // 100
     return np.array([[found[measure]] for measure in MEASURES], dtype=np.int64)
+
+
+Trade = dict[str, dict[str, dict[str, int]]]
+"""Of each supplier, with each counterparty, each sum."""
+
+_TRADES: list[tuple[RawTables, dict[tuple[int, int], Trade]]] = []
+"""The tables last added up, and what they gave by month and known day: it rests on everybody's rows."""
+
+
+def _everybodys_trade(tables: RawTables, month: int, known: int) -> Trade:
+    if not _TRADES or _TRADES[0][0] is not tables:
+        _TRADES[:] = [(tables, {})]
+    kept = _TRADES[0][1]
+    if (month, known) not in kept:
+        named = " UNION ".join(f"SELECT supplier_id FROM {table}" for table in ("orders", "purchases", "invoices"))
+        trade: Trade = {}
+        for (other,) in tables.con.cursor().execute(named).fetchall():
+            told = {table: _told(tables, table, other) for table in KEYS}
+            facts = _facts_known(told, other, month, known, tables.zone)
+            trade[other] = _trade([fact for fact in facts if fact[1] >= month - 365], month)
+        kept[month, known] = trade
+    return kept[month, known]
 
 
 def _trade(facts: list[Fact], month: int) -> dict[str, dict[str, int]]:

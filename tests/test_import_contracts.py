@@ -15,6 +15,7 @@ PLANTED = {
     "serving enters training through training.bundle alone": ("serving/assess.py", "import training.measures\n"),
     "serving runs without mlflow": ("serving/assess.py", "import pandas\n"),
     "mlflow is imported in training.track alone": ("training/fit.py", "import mlflow\n"),
+    "pyspark is imported in": ("features/build.py", "import pyspark\n"),
     "features cannot see outcomes": ("features/build.py", "import credit.outcome\n"),
     "credit is pure": ("credit/scale.py", "import os\n"),
 }

@@ -107,6 +107,48 @@ def test_only_the_features_asked_for_are_computed(ledger: Ledger) -> None:
     assert matrix.values.tolist() == [[400.0, 0.0]]
 
 
+CORRECTED = {
+    "suppliers": "supplier_id | joined_at\nS | -400\nLate | -2",
+    "orders": """
+        order_id | supplier_id | buyer_id | ordered_at | amount | recorded_at
+        a        | S           | Li       | -40        | 100    |
+        a        | S           | Li       | -40        | 70     | 5
+        b        | S           | Wang     | -20        | 10     | -3
+        c        | S           | Zhao     | -10        | 1      | 9
+        d        | S           | Zhao     | 2          | 5000   |
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "amount"),
+    [(-41, 0.0), (-40, 0.0), (-39, 100.0), (-3, 100.0), (-2, 110.0), (0, 110.0), (5, 110.0), (6, 80.0), (9, 80.0), (10, 81.0), (99, 81.0)],
+)
+def test_a_date_can_be_seen_as_it_was_known_on_another_day(known: int, amount: float) -> None:
+    ledger = build_ledger(draw(CORRECTED))
+    chosen = tuple(feature for feature in CATALOG if feature.name == "orders_amount_sum_90d")
+    matrix = build_features(ledger, [AS_OF], ["S"], features=chosen, as_known_at=AS_OF + timedelta(days=known))
+    assert matrix.values.tolist() == [[amount]]
+
+
+def test_as_known_on_the_date_itself_is_the_plain_answer() -> None:
+    ledger = build_ledger(draw(CORRECTED))
+    plain, known = build_features(ledger, [AS_OF]), build_features(ledger, [AS_OF], as_known_at=AS_OF)
+    network = np.array(["buyers" in name or "network" in name for name in plain.names])
+    assert row_keys(plain) == row_keys(known)
+    assert plain.values[:, ~network].tobytes() == known.values[:, ~network].tobytes()
+
+
+def test_before_a_supplier_was_known_there_is_no_row_of_it_as_known_then() -> None:
+    ledger = build_ledger(draw(CORRECTED))
+    assert row_keys(build_features(ledger, [AS_OF], as_known_at=AS_OF - timedelta(days=2))) == [("S", AS_OF)]
+    with pytest.raises(UnknownSupplier, match="'Late' was not yet known at 2025-12-30"):
+        build_features(ledger, [AS_OF], ["Late"], as_known_at=AS_OF - timedelta(days=2))
+    later = build_features(ledger, [AS_OF - timedelta(days=2), AS_OF], as_known_at=AS_OF + timedelta(days=90))
+    assert ("Late", AS_OF) in row_keys(later)
+    assert ("Late", AS_OF - timedelta(days=2)) not in row_keys(later), "what became known later does not make it known then"
+
+
 def test_no_value_is_infinite(ledger: Ledger) -> None:
     assert not np.isinf(build_features(ledger, [AS_OF]).values).any()
 

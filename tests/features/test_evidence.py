@@ -240,3 +240,21 @@ def work() -> Ledger:
 )
 def test_the_rows_behind_states_and_words_stand_lowest_first(work: Ledger, name: str, expected: list[date]) -> None:
     assert [row.event_day for row in evidence_rows(work, name, "S", AS_OF).rows] == expected
+
+
+def test_a_cell_that_did_not_change_keeps_the_day_it_was_first_known() -> None:
+    """The order was corrected after its delivery: the delivery is told anew with it, but stands as it stood."""
+    tables = {
+        "suppliers": "supplier_id | joined_at\nS | -900",
+        "orders": """
+            order_id | supplier_id | buyer_id | ordered_at | amount | promised_at | recorded_at
+            a        | S           | Li       | -60        | 100    | -50         |
+            a        | S           | Li       | -60        | 200    | -50         | -20
+        """,
+        "fulfilments": "fulfilment_id | order_id | supplier_id | delivered_at\n1 | a | S | -40",
+    }
+    drawn = build_ledger(draw(tables))
+    (delivery,) = evidence_rows(drawn, "fulfilment_late_ratio_180d", "S", AS_OF).rows
+    (order,) = evidence_rows(drawn, "orders_amount_sum_90d", "S", AS_OF).rows
+    assert (delivery.known_day, order.known_day) == (back(40), back(20))
+    assert order.values[0] == 20000

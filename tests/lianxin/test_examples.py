@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.real_data import real_data
+from tests.spark.java import lacking
 
 ROOT = Path(__file__).parents[2]
 LIANXIN = Path(sys.executable).with_name("lianxin")
@@ -42,6 +43,9 @@ def test_every_command_has_an_example() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if not e.startswith(("import", "serve"))])
 def test_example(example: str, folder: Path) -> None:
+    reason = lacking() if "--engine spark" in example else None
+    if reason is not None:
+        pytest.skip(f"Spark: {reason}")
     done = _run(shlex.split(example), folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()

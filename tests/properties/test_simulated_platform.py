@@ -1,7 +1,7 @@
-"""The same properties on a platform of sixty suppliers, where nobody chose the rows."""
+"""The same properties on simulated platforms of sixty and of a thousand suppliers, where nobody chose the rows."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,37 +44,74 @@ def test_a_simulated_platforms_features_equal_a_plain_loop(tables: RawTables) ->
         assert same.all(), (supplier, day, {NAMES[i]: (row[i], by_loop[i]) for i in np.flatnonzero(~same)})
 
 
+SIGHT = (date(2025, 1, 15), date(2025, 6, 1), date(2025, 12, 15), date(2026, 1, 1), date(2026, 6, 30))
+"""Dates at each of which the future is tampered with."""
+
 CHANGED = {
+    "suppliers": "joined_at - INTERVAL 99 DAY AS joined_at, registered_on - 9 AS registered_on",
     "orders": "buyer_id || 'x' AS buyer_id, amount * 3 AS amount, promised_at - INTERVAL 9 DAY AS promised_at, ordered_at AS cancelled_at",
     "fulfilments": "delivered_at + INTERVAL 30 DAY AS delivered_at, 9.0 AS quantity_rejected",
     "reviews": "1.0 AS rating, 'worse' AS text",
     "purchases": "amount * 2 AS amount, 'another' AS vendor_id",
     "invoices": "due_at AS paid_at, amount / 2 AS paid_amount",
+    "inventory": "value * 3 AS value, 1.0 AS days_of_cover",
+    "production": "0.0 AS utilisation, 'stopped' AS state",
+    "certificates": "issued_on + 1 AS expires_on, NULL AS verified_at",
+    "cooperations": "'strategic' AS level, started_on + 1 AS ended_on",
 }
-NEW = {
-    "orders": ("order_id", "ordered_at", ", NULL AS promised_at, NULL AS cancelled_at"),
-    "reviews": ("review_id", "reviewed_at", ""),
-    "purchases": ("purchase_id", "purchased_at", ", NULL AS cancelled_at"),
-    "invoices": ("invoice_id", "issued_at", ""),
+"""What a correction says of every sixth row."""
+
+MOVED = ("purchases", "invoices")
+LATE = {
+    "orders": "'late ' || order_id AS order_id",
+    "fulfilments": "'late ' || fulfilment_id AS fulfilment_id",
+    "reviews": "'late ' || review_id AS review_id",
+    "purchases": "'late ' || purchase_id AS purchase_id",
+    "invoices": "'late ' || invoice_id AS invoice_id",
+    "inventory": "'late ' || category AS category",
+    "production": "observed_at + INTERVAL 1 SECOND AS observed_at",
+    "certificates": "issued_on - 1 AS issued_on",
+    "cooperations": "'late ' || partner_id AS partner_id",
 }
+"""The key of a row of which the platform learns late."""
+
+LATER = {
+    "suppliers": ("'later ' || supplier_id AS supplier_id, NULL AS registered_on", "joined_at"),
+    "orders": ("'later ' || order_id AS order_id, NULL AS promised_at, NULL AS cancelled_at", "ordered_at"),
+    "fulfilments": ("'later ' || fulfilment_id AS fulfilment_id, NULL AS accepted_at, NULL AS returned_at", "delivered_at"),
+    "reviews": ("'later ' || review_id AS review_id", "reviewed_at"),
+    "purchases": ("'later ' || purchase_id AS purchase_id, NULL AS cancelled_at", "purchased_at"),
+    "invoices": ("'later ' || invoice_id AS invoice_id", "issued_at"),
+    "inventory": ("'later ' || category AS category", "observed_at"),
+    "production": ("'reduced' AS state", "observed_at"),
+    "certificates": ("NULL AS verified_at, NULL AS expires_on", "issued_on"),
+    "cooperations": ("'later ' || partner_id AS partner_id, NULL AS ended_on", "started_on"),
+}
+"""The key of a row that happens later, the cells it cannot have yet, and the column of its own day."""
 
 
 def inject_future(tables: RawTables, as_of: date) -> int:
-    """Correct every third row from the as-of date on, and tell of rows that were recorded, or happened, on it or later."""
-    midnight = f"TIMESTAMP '{as_of}' - INTERVAL 8 HOUR"
+    """Tell, in every table the ledger reads, what nobody knew before a date.
+
+    Rows are corrected, told again as they were, moved to another supplier, told of late, or happen on the date or after it.
+    """
+    midnight = f"(TIMESTAMP '{as_of}' - INTERVAL 8 HOUR)"
     before = _rows(tables)
     for table, changes in CHANGED.items():
-        corrected_at = f"greatest(recorded_at, {midnight}) + to_seconds(hash({table}) % 9000000)"
-        tables.con.execute(
-            f"INSERT INTO {table} SELECT * REPLACE ({changes}, {corrected_at} AS recorded_at) FROM {table} WHERE hash({table}) % 3 = 0"
-        )
-    for table, (key, event, emptied) in NEW.items():
-        late = f"'late ' || {key} AS {key}, {midnight} + to_days((source_row % 9)::INTEGER) AS recorded_at"
-        later = f"'later ' || {key} AS {key}, {midnight} + to_days((source_row % 40)::INTEGER) AS {event}, NULL AS recorded_at{emptied}"
-        for told in (late, later):
-            tables.con.execute(
-                f"INSERT INTO {table} SELECT * REPLACE ({told}) FROM {table} WHERE {key} NOT LIKE 'late%' AND source_row % 4 = 0"
-            )
+        recorded_at = f"greatest(recorded_at, {midnight}) + to_seconds(hash({table}) % 9000000)"
+        told = [(f"{changes}, {recorded_at} AS recorded_at", 6), (f"{recorded_at} + INTERVAL 1 SECOND AS recorded_at", 10)]
+        if table in MOVED:
+            another = "(SELECT min(supplier_id) FROM suppliers)"
+            told.append((f"{another} AS supplier_id, {recorded_at} + INTERVAL 2 SECOND AS recorded_at", 7))
+        if table in LATE:
+            told.append((f"{LATE[table]}, {midnight} + to_days((source_row % 9)::INTEGER) AS recorded_at", 8))
+        key, own = LATER[table]
+        happens = f"{midnight} + INTERVAL 8 HOUR + to_days((source_row % 40)::INTEGER)"
+        day = f"({happens})::DATE" if own.endswith("_on") else f"{happens} - INTERVAL 8 HOUR"
+        told.append((f"{key}, {day} AS {own}, NULL AS recorded_at", 9))
+        queries = [f"SELECT * REPLACE ({cells}) FROM untouched.{table} t WHERE hash({table}) % {share} = 0" for cells, share in told]
+        for query in queries:
+            tables.con.execute(f"INSERT INTO {table} {query.replace(f'hash({table})', 'hash(t)')}")
     return _rows(tables) - before
 
 
@@ -82,12 +119,36 @@ def _rows(tables: RawTables) -> int:
     return sum(int(tables.con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in CHANGED)
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawTables]:
+    """A thousand suppliers, with the untouched tables beside those a test may tamper with."""
+    out = tmp_path_factory.mktemp("large")
+    simulate(out, suppliers=1000, months=24, seed=5)
+    raw, _ = read_tables(out)
+    raw.con.execute("CREATE SCHEMA untouched")
+    for table in CHANGED:
+        raw.con.execute(f"CREATE TABLE untouched.{table} AS FROM {table}")
+    yield raw
+    raw.close()
+
+
 @pytest.mark.slow
-def test_thousands_of_future_rows_change_nothing_bitwise(tables: RawTables) -> None:
-    as_of = date(2025, 12, 15)
-    before = rows_of(build_features(build_ledger(tables), [as_of]))
-    assert inject_future(tables, as_of) > 10_000
-    with_future = build_ledger(tables)
-    assert rows_of(build_features(with_future, [as_of])) == before
-    afterwards = rows_of(build_features(with_future, [date(2026, 7, 1)]))
-    assert afterwards != rows_of(build_features(with_future, [as_of])), "the rows do count once they are known"
+def test_the_future_of_a_thousand_suppliers_changes_no_feature_at_five_dates(large: RawTables) -> None:
+    untouched = build_ledger(large)
+    seen = build_features(untouched, SIGHT)
+    assert (len(set(seen.supplier_ids)), len(set(seen.as_of.tolist()))) == (1000, 5)
+    compared = 0
+    for as_of in SIGHT:
+        for table in CHANGED:
+            large.con.execute(f"DELETE FROM {table}; INSERT INTO {table} FROM untouched.{table}")
+        assert inject_future(large, as_of) > 100_000
+        tampered = build_ledger(large)
+        before = {key: row for key, row in rows_of(seen).items() if key[1] == as_of}
+        assert rows_of(build_features(tampered, [as_of])) == before
+        replayed = rows_of(build_features(tampered, SIGHT, as_known_at=as_of))
+        assert replayed == rows_of(build_features(untouched, SIGHT, as_known_at=as_of))
+        assert {key: row for key, row in replayed.items() if key[1] == as_of} == before
+        afterwards = build_features(tampered, [as_of + timedelta(days=90)])
+        assert rows_of(afterwards) != rows_of(build_features(untouched, [as_of + timedelta(days=90)])), "the rows count once they are known"
+        compared += len(before)
+    assert compared == len(seen.values) > 4500
