@@ -116,21 +116,24 @@ def build_features(
 
 
 def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
-    """Return the buyer network the features need: the stored one where it is that of the month, added up over the platform otherwise.
+    """Return the buyer network the features need, added up over the platform.
 
     What was added up is kept with the opened ledger, so that the service does it once a month.
     """
-    network = evaluator.network(len(ledger.parties))
-    if not len(network.months):
-        return network
-    asked = (*network.months.tolist(), *network.known.tolist())
-    if asked not in ledger.networks:
+    dates = evaluator.network(0)
+    if not len(dates.months):
+        return dates
+    asked = (*dates.months.tolist(), *dates.known.tolist())
+    totals = ledger.networks.get(asked)
+    if totals is None:
+        network = evaluator.network(len(ledger.parties))
         for _, segment in _runs(ledger):
             add_to_network(network, segment)
+        totals = network.totals
         if len(ledger.networks) >= _KEPT:
-            ledger.networks.pop(next(iter(ledger.networks)))
-        ledger.networks[asked] = network.totals
-    return replace(network, totals=ledger.networks[asked])
+            ledger.networks.clear()
+        ledger.networks[asked] = totals
+    return replace(dates, totals=totals)
 
 
 def _runs(ledger: Ledger) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Segment]]:

@@ -320,9 +320,6 @@ no sign of it, and what it buys or invoices elsewhere is told by others."""
 TRADE_TABLES: Final = ("orders", "fulfilments", "reviews", "purchases", "invoices")
 """Tables whose first fact begins a platform's history."""
 
-PARTY_KINDS: Final = ("order_placed", "purchased")
-"""Kinds whose counterparties are told apart: buyers and vendors."""
-
 PARTY_METRICS: Final = ("distinct", "hhi", "top_share", "repeat_share")
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -396,15 +394,3 @@ def test_a_ledger_can_be_opened_while_it_is_updated(path: Path) -> None:
     reader.join()
     assert not failed
     assert len(seen) > 3
-
-
-def test_a_day_given_as_parquet_or_csv_is_the_same_day(path: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "parquet"
-    folder.mkdir()
-    written(tmp_path / "csv", {"orders": ORDERS + "c,S,Li,2025-06-03T10:00:00,5.50,\n"})
-    with duckdb.connect() as con:
-        rows = f"FROM read_csv('{tmp_path / 'csv' / 'orders.csv'}', types = {{'amount': 'DECIMAL(18,2)'}})"
-        con.execute(f"COPY ({rows}) TO '{folder / 'orders.parquet'}'")
-    assert update_ledger(path, folder).tables["orders"].added == 1
-    assert not update_ledger(path, tmp_path / "csv").has_changed
-    assert np.array_equal(open_ledger(path).counts > 0, [True, True])
