@@ -35,7 +35,7 @@ def test_an_executor_killed_at_work_changes_nothing(tmp_path: Path) -> None:
     write_accepted(raw, tmp_path / "accepted")
     out, as_of = tmp_path / "features.parquet", ledger.latest_as_of
     command = [sys.executable, "-m", "tests.spark.losing", str(tmp_path / "accepted"), raw.zone, str(as_of), str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["executors"] == 2
