@@ -65,7 +65,7 @@ def build_features(
         What to compute, the whole catalogue by default.
     as_known_at : date, optional
         Use what was known before this date instead: an earlier one replays what could then be said of the as-of dates, a later one
-        restates them with records and corrections that came in since.
+        restates them with records and corrections that came in since (but not the buyer network, which stands from the month's first day).
 
     Returns
     -------

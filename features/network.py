@@ -4,6 +4,7 @@ Two passes. The first adds up, for each counterparty and month, how many supplie
 late (`Totals`); the second sets each supplier's own sales against the totals less its own part, so nobody is judged by itself. All are
 whole numbers, so their sum is the same on every engine. The network is taken on the first day of the as-of date's month, over the 365
 days before it, from what was known before it: totals of a month never change, and the service need not add up the platform for each call.
+An earlier `as_known_at` cuts it earlier; a later one does not restate it.
 """
 
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def empty_network(as_of: npt.NDArray[np.int32], known: int | None, parties: int)
     """Return the network of as-of days before anything is added up."""
     starts = np.array([month_of(int(day)) for day in as_of], dtype=np.int32)
     months, places = np.unique(starts, return_inverse=True)
-    cuts = months if known is None else np.full(len(months), known, dtype=np.int32)
+    cuts = months if known is None else np.minimum(months, known)
     return Network(months, cuts.astype(np.int32), places.astype(np.int64), np.zeros((len(months), parties, TOTALS), dtype=np.int64))
 
 
@@ -234,7 +235,14 @@ def add_to_network(network: Network, segment: Segment, sign: int = 1) -> None:
     done = 0
     while done < segment.suppliers:
         more, needed = _add_up(
-            segment.records, segment.offsets[:, done:], facts, local, network.months, network.known, sign, network.totals
+            segment.records,
+            np.ascontiguousarray(segment.offsets[:, done:]),
+            facts,
+            local,
+            network.months,
+            network.known,
+            sign,
+            network.totals,
         )
         done += more
         if done < segment.suppliers:

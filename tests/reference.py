@@ -72,7 +72,7 @@ def features_by_loop(tables: RawTables, supplier_id: str, as_of: date, as_known_
     for place, need in enumerate(PLAN.last):
         last[place, 0] = max((event for kind, event, _, _ in facts if kind == KIND_INDEX[need.kind]), default=NEVER)
     month = (as_of.replace(day=1) - EPOCH).days
-    network = _network(tables, supplier_id, month, month if as_known_at is None else known)
+    network = _network(tables, supplier_id, month, min(month, known))
     rows_of = Aggregates(PLAN, windows, last, _parties(facts, day), network, np.array([day], dtype=np.int32))
     return np.asarray(evaluate(rows_of, CATALOG, tables.present)[0])
 
