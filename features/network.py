@@ -84,6 +84,7 @@ def month_of(day: int) -> int:
 
     Examples
     --------
+    >>> from datetime import date
     >>> to_date(month_of(to_day(date(2026, 3, 14))))
     datetime.date(2026, 3, 1)
     """
