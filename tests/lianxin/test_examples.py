@@ -35,7 +35,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_has_an_example() -> None:
     told = {" ".join(shlex.split(example)[:2]) for example in EXAMPLES}
-    for command in ("simulate", "import olist", "check", "features", "train", "promote", "release", "ledger build", "ledger update", "catalogue", "score", "explain"):
+    for command in (
+        "simulate",
+        "import olist",
+        "check",
+        "features",
+        "train",
+        "promote",
+        "release",
+        "ledger build",
+        "ledger update",
+        "catalogue",
+        "score",
+        "explain",
+    ):
         assert any(example.startswith(command) for example in told), command
     assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
 
