@@ -154,9 +154,9 @@ def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
     return at
 
 
-def supplier_codes(con: duckdb.DuckDBPyConnection, tables: Iterable[str] = ("suppliers",)) -> IdIndex:
-    """Return the codes of all suppliers these tables name, ascending by id."""
-    index = IdIndex()
+def supplier_codes(con: duckdb.DuckDBPyConnection, tables: Iterable[str] = ("suppliers",), index: IdIndex | None = None) -> IdIndex:
+    """Return the codes of all suppliers these tables name, ascending by id; after those of an index that is given."""
+    index = IdIndex() if index is None else index
     named = " UNION ".join(f"SELECT supplier_id FROM {table}" for table in tables)
     for cells in chunks(con.sql(f"SELECT DISTINCT supplier_id FROM ({named}) ORDER BY supplier_id")):
         ids = cells["supplier_id"]
@@ -238,13 +238,7 @@ class _Reading:
     def _read(self, spec: RecordTable, out: Collected) -> None:
         is_corrected = bool(self.con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
         is_keyed = self.labels or spec.table == "orders" or is_corrected
-        columns = [
-            name
-            for name in spec.columns
-            if name in ("supplier_id", "recorded_at", spec.link, *spec.always)
-            or (name in spec.key and is_keyed)
-            or self.is_wanted(f"{spec.table}.{name}")
-        ]
+        columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed)
         for cells in chunks(self.con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
             records = to_records(spec, cells, out.codes, self.zone, self.score)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)

@@ -196,3 +196,21 @@ def derive(tables, facts):
     n = derive_invoices(tables[5], facts, n)
     n = derive_observations(tables[6], tables[7], facts, n)
     return derive_standing(tables[8], tables[9], facts, n)
+
+
+@jit
+def derive_at(tables, offsets, s, facts):
+    """Facts of one of many suppliers: `offsets` (tables, suppliers + 1) says where each one's records begin; else as `derive`."""
+    mine = (
+        tables[0][offsets[0, s] : offsets[0, s + 1]],
+        tables[1][offsets[1, s] : offsets[1, s + 1]],
+        tables[2][offsets[2, s] : offsets[2, s + 1]],
+        tables[3][offsets[3, s] : offsets[3, s + 1]],
+        tables[4][offsets[4, s] : offsets[4, s + 1]],
+        tables[5][offsets[5, s] : offsets[5, s + 1]],
+        tables[6][offsets[6, s] : offsets[6, s + 1]],
+        tables[7][offsets[7, s] : offsets[7, s + 1]],
+        tables[8][offsets[8, s] : offsets[8, s + 1]],
+        tables[9][offsets[9, s] : offsets[9, s + 1]],
+    )
+    return derive(mine, facts)

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 
 from features.compiled import jit
-from features.derive import derive
+from features.derive import derive_at
 from features.facts import KINDS, PARTY_METRICS, TELLING_KINDS
 from features.network import MEASURES, Network, measure_network
 from features.plan import Plan, Schedule
-from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, VALUES, Facts, room
+from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROOM, VALUES, Facts, room
 
 _TELLS = np.array([kind.name in TELLING_KINDS for kind in KINDS])
 _METRICS = len(PARTY_METRICS)
-_ROOM = 4096
-"""Facts there is room for at first; it grows with the largest supplier."""
 
 
 @jit
@@ -185,6 +183,8 @@ def _measure(amounts, counts, met, n_met, out, at, row):
 @jit
 def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
     """Walk one kind backwards from each date through its nested windows."""
+    if not (plan.walks[:, 0] == kind).any():
+        return  # walked for its last day alone
     party, size = _local_codes(facts, places, local)
     amounts, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)
     met, is_met = np.empty(size, np.int64), np.zeros(size, np.bool_)
@@ -216,19 +216,7 @@ def _aggregate(
     dates = len(plan.as_of)
     latest = plan.known[-1]
     for s in range(first, len(known_from)):
-        mine = (
-            tables[0][offsets[0, s] : offsets[0, s + 1]],
-            tables[1][offsets[1, s] : offsets[1, s + 1]],
-            tables[2][offsets[2, s] : offsets[2, s + 1]],
-            tables[3][offsets[3, s] : offsets[3, s + 1]],
-            tables[4][offsets[4, s] : offsets[4, s + 1]],
-            tables[5][offsets[5, s] : offsets[5, s + 1]],
-            tables[6][offsets[6, s] : offsets[6, s + 1]],
-            tables[7][offsets[7, s] : offsets[7, s + 1]],
-            tables[8][offsets[8, s] : offsets[8, s + 1]],
-            tables[9][offsets[9, s] : offsets[9, s + 1]],
-        )
-        n = derive(mine, facts)
+        n = derive_at(tables, offsets, s, facts)
         if n > len(facts):
             return s, n
         known_from[s] = _sum_bins(facts, n, plan, latest, sums)
@@ -259,7 +247,7 @@ class Kernel:
     def __init__(self, plan: Plan, dates: Schedule) -> None:
         """Make room for the running sums and a first lot of facts."""
         self._plan, self._dates = plan, dates
-        self._facts: Facts = room(_ROOM)
+        self._facts: Facts = room(ROOM)
         self._sums = np.zeros((len(dates.column_of), len(dates.bounds) + 1), dtype=np.int64)
 
     def aggregate(self, tables: tuple[Any, ...], offsets: Any, parties: int, network: Network) -> tuple[Any, ...]:

@@ -18,16 +18,16 @@ from credit.errors import NotEnoughHistory, UnknownSupplier
 from features.civil import to_date
 from features.collect import collect
 from features.compiled import jit
-from features.derive import derive
+from features.derive import derive, derive_at
 from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS, TELLING_KINDS, TRADE_TABLES
 from features.identity import IdIndex, texts
 from features.read import RawTables
+from features.records import Codes
 from features.segment import TABLES, Segment, merge
 from features.text_memory import TextMemory
-from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROW, VALUES, room
+from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROOM, ROW, VALUES, room
 
 PROFILE: Final = "supplier_id, name, kind, province, industry"
-_ROOM: Final = 4096
 _DATED: Final = np.array([kind.name not in PLANNED_KINDS for kind in KINDS])
 _TRADE: Final = np.array([kind.table in TRADE_TABLES and kind.name not in PLANNED_KINDS for kind in KINDS])
 _TELLS: Final = np.array([kind.name in TELLING_KINDS for kind in KINDS])
@@ -222,7 +222,7 @@ class Ledger:
 
 def facts_in(records: tuple[npt.NDArray[np.void], ...]) -> npt.NDArray[np.int64]:
     """Return the facts of one supplier's records (facts, WIDTH)."""
-    facts = room(_ROOM)
+    facts = room(ROOM)
     n = derive(records, facts)
     if n > len(facts):
         facts = room(n)
@@ -235,19 +235,7 @@ def _survey(tables, offsets, facts, is_trade, days, counts):
     """Fill the known days and the number of facts of each supplier; return the largest number of facts of one."""
     largest = 0
     for s in range(len(counts)):
-        mine = (
-            tables[0][offsets[0, s] : offsets[0, s + 1]],
-            tables[1][offsets[1, s] : offsets[1, s + 1]],
-            tables[2][offsets[2, s] : offsets[2, s + 1]],
-            tables[3][offsets[3, s] : offsets[3, s + 1]],
-            tables[4][offsets[4, s] : offsets[4, s + 1]],
-            tables[5][offsets[5, s] : offsets[5, s + 1]],
-            tables[6][offsets[6, s] : offsets[6, s + 1]],
-            tables[7][offsets[7, s] : offsets[7, s + 1]],
-            tables[8][offsets[8, s] : offsets[8, s + 1]],
-            tables[9][offsets[9, s] : offsets[9, s + 1]],
-        )
-        n = derive(mine, facts)
+        n = derive_at(tables, offsets, s, facts)
         counts[s], largest = n, max(largest, n)
         days[0, s], days[1, s], days[2, s] = FOREVER, FOREVER, NEVER
         for i in range(min(n, len(facts))):
@@ -264,7 +252,7 @@ def _survey(tables, offsets, facts, is_trade, days, counts):
 def survey(segment: Segment) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Return the known days (3, suppliers) and the numbers of facts (suppliers,) of a segment, as `Ledger` holds them."""
     days, counts = np.empty((3, segment.suppliers), dtype=np.int32), np.empty(segment.suppliers, dtype=np.int64)
-    facts, is_trade = room(_ROOM), np.stack([_TRADE, _DATED, _TELLS])
+    facts, is_trade = room(ROOM), np.stack([_TRADE, _DATED, _TELLS])
     largest = _survey(segment.records, segment.offsets, facts, is_trade, days, counts)
     if largest > len(facts):
         _survey(segment.records, segment.offsets, room(largest), is_trade, days, counts)
@@ -304,10 +292,24 @@ def build_ledger(
     say("facts")
     days, counts = survey(segment)
     refuse_empty(counts)
+    return ledger_of(tables, collected.codes, days, counts, learned, quality, segments=(segment,))
+
+
+def ledger_of(
+    tables: RawTables,
+    codes: Codes,
+    days: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.int64],
+    texts: TextMemory,
+    quality: Mapping[str, float | None] | None,
+    *,
+    segments: tuple[Segment, ...] = (),
+) -> Ledger:
+    """Return the ledger of tables whose records were collected; its segments may lie on disk and be opened later."""
     return Ledger(
-        segments=(segment,),
-        suppliers=ids_of(collected.codes.suppliers),
-        parties=ids_of(collected.codes.parties),
+        segments=segments,
+        suppliers=ids_of(codes.suppliers),
+        parties=ids_of(codes.parties),
         days=days,
         counts=counts,
         zone=tables.zone,
@@ -315,7 +317,7 @@ def build_ledger(
         digests=tables.digests,
         profiles=profiles_of(tables.con),
         quality=dict(quality or {}),
-        texts=learned.itself,
+        texts=texts.itself,
         currency=tables.currency,
     )
 

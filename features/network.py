@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from features.civil import to_date, to_day
 from features.compiled import jit
-from features.derive import derive
+from features.derive import derive_at
 from features.facts import KIND_INDEX
 from features.segment import Segment
-from features.versions import EVENT, KIND, KNOWN, PARTY, VALUES, room
+from features.versions import EVENT, KIND, KNOWN, PARTY, ROOM, VALUES, room
 
 WINDOW: Final = 365
 """Days of trade a network is made of."""
@@ -41,7 +41,6 @@ _LATE_AMOUNT_DAYS: Final = 4
 _TRADE: Final = (_PLACED, _PAID, _BOUGHT)
 _OWN: Final = 7
 """Numbers a supplier has per counterparty: orders, fen ordered, fen paid, fen x days late, fen in 90 days, in the 90 before, purchases."""
-_ROOM: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +126,16 @@ def _own_trade(facts, n, month, known, local, own):
 
 
 @jit
-def _contribute(own, met, size, sign, totals):
+def _contribute(own, met, size, totals):
     """Add one supplier's part to the totals of a month."""
     for party in range(size):
         code = met[party]
         if own[party, 0] > 0:
-            totals[code, 0] += sign
-        totals[code, 1] += sign * own[party, 2]
-        totals[code, 2] += sign * own[party, 3]
-        totals[code, 3] += sign * own[party, 4]
-        totals[code, 4] += sign * own[party, 5]
+            totals[code, 0] += 1
+        totals[code, 1] += own[party, 2]
+        totals[code, 2] += own[party, 3]
+        totals[code, 3] += own[party, 4]
+        totals[code, 4] += own[party, 5]
 
 
 @jit
@@ -200,22 +199,10 @@ def measure_network(facts, n, months, known, month_of_date, totals, local, first
 
 
 @jit
-def _add_up(tables, offsets, facts, local, months, known, sign, totals):
-    """Add suppliers' parts to the totals; return at which supplier the room for facts ran out, and how much it needs."""
-    for s in range(offsets.shape[1] - 1):
-        mine = (
-            tables[0][offsets[0, s] : offsets[0, s + 1]],
-            tables[1][offsets[1, s] : offsets[1, s + 1]],
-            tables[2][offsets[2, s] : offsets[2, s + 1]],
-            tables[3][offsets[3, s] : offsets[3, s + 1]],
-            tables[4][offsets[4, s] : offsets[4, s + 1]],
-            tables[5][offsets[5, s] : offsets[5, s + 1]],
-            tables[6][offsets[6, s] : offsets[6, s + 1]],
-            tables[7][offsets[7, s] : offsets[7, s + 1]],
-            tables[8][offsets[8, s] : offsets[8, s + 1]],
-            tables[9][offsets[9, s] : offsets[9, s + 1]],
-        )
-        n = derive(mine, facts)
+def _add_up(tables, offsets, first, facts, local, months, known, totals):
+    """Add suppliers' parts to the totals from the first on; return at which the room for facts ran out, and how much it needs."""
+    for s in range(first, offsets.shape[1] - 1):
+        n = derive_at(tables, offsets, s, facts)
         if n > len(facts):
             return s, n
         met = np.empty(min(n, len(local)), np.int64)
@@ -224,27 +211,17 @@ def _add_up(tables, offsets, facts, local, months, known, sign, totals):
         for m in range(len(months)):
             own[:] = 0
             _own_trade(facts, n, months[m], known[m], local, own)
-            _contribute(own, met, size, sign, totals[m])
+            _contribute(own, met, size, totals[m])
         for party in range(size):
             local[met[party] + 1] = -1
     return offsets.shape[1] - 1, 0
 
 
-def add_to_network(network: Network, segment: Segment, sign: int = 1) -> None:
-    """Add the suppliers of a segment to a network's totals; with sign -1 take them out."""
-    facts, local = room(_ROOM), np.full(network.totals.shape[1] + 1, -1, dtype=np.int32)
-    done = 0
+def add_to_network(network: Network, segment: Segment) -> None:
+    """Add the suppliers of a segment to a network's totals."""
+    facts, local = room(ROOM), np.full(network.totals.shape[1] + 1, -1, dtype=np.int32)
+    done, offsets = 0, np.ascontiguousarray(segment.offsets)
     while done < segment.suppliers:
-        more, needed = _add_up(
-            segment.records,
-            np.ascontiguousarray(segment.offsets[:, done:]),
-            facts,
-            local,
-            network.months,
-            network.known,
-            sign,
-            network.totals,
-        )
-        done += more
+        done, needed = _add_up(segment.records, offsets, done, facts, local, network.months, network.known, network.totals)
         if done < segment.suppliers:
             facts = room(2 * needed)

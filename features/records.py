@@ -88,6 +88,11 @@ class RecordTable:
         link = [self.link] if self.link else []
         return tuple(dict.fromkeys(["supplier_id", *self.key, *link, *fields, "recorded_at"]))
 
+    def columns_read(self, is_wanted: Callable[[str], bool], *, is_keyed: bool) -> tuple[str, ...]:
+        """Return the columns that are read where only some are wanted (asked as table.column); the key only if rows have versions."""
+        needed = {"supplier_id", "recorded_at", self.link, *self.always, *(self.key if is_keyed else ())}
+        return tuple(name for name in self.columns if name in needed or is_wanted(f"{self.table}.{name}"))
+
 
 _WIDE: Final[Mapping[str, bool]] = MappingProxyType(
     {
@@ -289,15 +294,7 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
     score : callable, optional
         Scores a review's text; 0 without it.
     """
-    rows = len(cells["supplier_id"])
-    out = np.zeros(rows, dtype=table.dtype)
-    supplier = cells["supplier_id"]
-    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
-    recorded = cells["recorded_at"]
-    put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
-    civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
-    if all(name in cells for name in table.key):
-        out["key"] = _hash_of([cells[name] for name in table.key], rows)
+    out = _told(table, cells, codes, zone)
     if table.link:
         out["order"] = cells[table.link].hashes()
     for field in table.fields:
@@ -316,14 +313,20 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
 
 def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
     """Return records that only end the older version of their key: the row now stands with another supplier."""
-    rows = len(cells["supplier_id"])
-    out = np.zeros(rows, dtype=table.dtype)
-    supplier, recorded = cells["supplier_id"], cells["recorded_at"]
-    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
-    out["recorded"] = np.where(recorded.valid, recorded.numbers, ALWAYS)
-    out["recorded_day"] = civil_days(recorded.numbers, recorded.valid, zone)
-    out["key"] = _hash_of([cells[name] for name in table.key], rows)
+    out = _told(table, cells, codes, zone)
     out["amount"], out["party"] = MISSING, -1
+    return out
+
+
+def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
+    """Records that say of whom, when, and under which key; nothing else yet."""
+    supplier, recorded = cells["supplier_id"], cells["recorded_at"]
+    out = np.zeros(len(supplier), dtype=table.dtype)
+    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
+    put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
+    civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
+    if all(name in cells for name in table.key):
+        out["key"] = _hash_of([cells[name] for name in table.key], len(supplier))
     return out
 
 

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arrow import chunks
-from features.civil import civil_days
 from features.collect import labels_of
 from features.ledger import Ledger
 from features.lookup import Matches, is_same, matches
 from features.records import MISSING, MOVABLE, RECORDS, Codes, Records, RecordTable, select_list, to_records
 from features.segment import Labels, concatenate, gather, joined
-from features.text_memory import TextMemory, counted
+from features.text_memory import TextMemory, counted, known_days
 
 _NEW: Final = 0
 _REPEATED: Final = 1
@@ -138,9 +137,7 @@ def learn_texts(con: duckdb.DuckDBPyConnection, reviews: Sifted, memory: TextMem
     learned = memory.with_counted(counted(cells, zone) for cells in chunks(con.sql(f"{told} WHERE text <> ''")))
     score, scores = learned.scorer(), [np.empty(0, dtype=np.int32)]
     for cells in chunks(con.sql(f"{told} ORDER BY source_row")):
-        recorded = cells["recorded_at"]
-        known = np.maximum(civil_days(recorded.numbers, recorded.valid, zone), cells["reviewed_at"].days(zone))
-        scores.append(score(cells["text"], known))
+        scores.append(score(cells["text"], known_days(cells, zone)))
     con.unregister("kept")
     records = reviews.records.copy()
     records["text_score"] = np.concatenate(scores)

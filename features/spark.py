@@ -17,14 +17,13 @@ from features.catalog import CATALOG
 from features.civil import to_day
 from features.columns import Column, Kind
 from features.evaluate import plan_of
-from features.facts import KIND_INDEX, KINDS
 from features.feature import Feature
 from features.records import RECORDS
 from features.spark_passes import texts_on_spark, totals_on_spark
 from features.spark_rows import SUPPLIER, Job
 from features.spark_tables import SparkTables, SparkUnavailable, layout_of, open_session, open_tables, packed
 from features.tables import CONTRACT
-from features.text_memory import columns_without_texts, needs_scores
+from features.text_memory import asked_of, needs_scores
 
 __all__ = ["DataFrame", "SparkTables", "SparkUnavailable", "features_on_spark", "latest_as_of", "open_session", "open_tables"]
 
@@ -69,12 +68,9 @@ def features_on_spark(
         raise OutOfRange("no as-of date was given; name at least one")
     if partitions is not None and partitions < 1:
         raise OutOfRange(f"partitions must be above 0, found {partitions}; leave it out to have it chosen")
-    of_kinds = (column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns)
-    columns = columns_without_texts(features, of_kinds)
-    named = {name for feature in features for name in feature.tables} | {"suppliers", "orders", "reviews"}
-    named |= {column.partition(".")[0] for column in columns}
+    columns, named = asked_of(features)
     has_network = plan_of(features).has_network
-    layout = layout_of(tables, frozenset(named & tables.present), columns.__contains__, has_network=has_network)
+    layout = layout_of(tables, named & tables.present, columns.__contains__, has_network=has_network)
     known = None if as_known_at is None else to_day(as_known_at)
     score = texts_on_spark(tables) if needs_scores(features) else None
     job = Job(layout, features, days, known, tables.zone, tables.present, score)

@@ -171,9 +171,7 @@ def layout_of(tables: SparkTables, named: frozenset[str], is_wanted: Callable[[s
     columns = {}
     for name in (table for table in TABLES if table in named):
         spec = RECORDS[name]
-        keys = spec.key if name == "orders" or is_corrected(tables.frames[name]) else ()
-        always = {SUPPLIER, RECORDED, spec.link, *keys, *spec.always}
-        columns[name] = [column for column in spec.columns if column in always or is_wanted(f"{name}.{column}")]
+        columns[name] = spec.columns_read(is_wanted, is_keyed=name == "orders" or is_corrected(tables.frames[name]))
     return Layout(Layout.of(columns).slots, has_network)
 
 

@@ -20,8 +20,8 @@ import duckdb
 import numpy as np
 
 from credit.errors import CannotWrite, LedgerUnreadable
-from features.collect import MEMORY, Collected, collect
-from features.ledger import Ids, Ledger, ids_of, profiles_of, refuse_empty, survey
+from features.collect import MEMORY, Collected, collect, parts_of
+from features.ledger import Ids, Ledger, ledger_of, refuse_empty, survey
 from features.read import RawTables
 from features.segment import Segment, read_segment, write_segment
 from features.text_memory import TextMemory
@@ -75,20 +75,7 @@ def build_stored(
             say("facts")
             segment = new_name("segment", 0)
             write_segment(folder / segment, _surveyed(collected, days, counts))
-            found = Ledger(
-                segments=(),
-                suppliers=ids_of(collected.codes.suppliers),
-                parties=ids_of(collected.codes.parties),
-                days=np.concatenate(days, axis=1),
-                counts=np.concatenate(counts),
-                zone=tables.zone,
-                present=tables.present,
-                digests=tables.digests,
-                profiles=profiles_of(tables.con),
-                quality=dict(quality or {}),
-                texts=learned.itself,
-                currency=tables.currency,
-            )
+            found = ledger_of(tables, collected.codes, np.concatenate(days, axis=1), np.concatenate(counts), learned, quality)
             refuse_empty(found.counts)
             say("saving")
             commit(folder, manifest_of(found, [segment], write_names(folder, found)), {})
@@ -98,8 +85,7 @@ def build_stored(
 
 
 def _surveyed(collected: Collected, days: list[Any], counts: list[Any]) -> Iterator[Segment]:
-    for number in range(collected.buckets):
-        _, segment = collected.bucket(number)
+    for _, segment in parts_of(collected):
         known, facts = survey(segment)
         days.append(known)
         counts.append(facts)

@@ -13,14 +13,13 @@ import numpy as np
 from credit.errors import OutOfRange
 from features.catalog import CATALOG
 from features.civil import to_day
-from features.collect import MEMORY, Collected, collect
+from features.collect import MEMORY, Collected, collect, parts_of
 from features.evaluate import Evaluator, Rows
-from features.facts import KIND_INDEX, KINDS
 from features.feature import Feature
 from features.matrix import FeatureMatrix
 from features.network import Network, add_to_network
 from features.read import RawTables
-from features.text_memory import TextMemory, columns_without_texts, needs_scores
+from features.text_memory import TextMemory, asked_of, needs_scores
 
 
 def stream_features(
@@ -57,13 +56,11 @@ def stream_features(
     days = sorted({to_day(day) for day in as_of})
     if not days:
         raise OutOfRange("no as-of date was given; name at least one")
-    of_kinds = (column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns)
-    columns = columns_without_texts(features, of_kinds)
-    needed = {name for feature in features for name in feature.tables} | {"suppliers", "orders", "reviews", *_joined(columns)}
+    columns, needed = asked_of(features)
     collected = collect(
         tables.con,
         zone=tables.zone,
-        tables=frozenset(needed & tables.present),
+        tables=needed & tables.present,
         labels=False,
         is_wanted=columns.__contains__,
         score=TextMemory().with_reviews(tables.con, tables.zone).scorer() if needs_scores(features) else None,
@@ -90,11 +87,6 @@ def stream_features(
     )
 
 
-def _joined(columns: frozenset[str]) -> set[str]:
-    """Tables the columns lie in."""
-    return {column.partition(".")[0] for column in columns}
-
-
 def _shares(buckets: int, threads: int) -> list[range]:
     """Every thread's buckets, dealt in turn."""
     return [range(first, buckets, threads) for first in range(min(threads, buckets))]
@@ -104,8 +96,8 @@ def _network(collected: Collected, evaluator: Evaluator) -> Network:
     """The buyer network, where a feature asks for it: one more walk over the buckets."""
     network = evaluator.network(collected.codes.parties.count)
     if len(network.months):
-        for number in range(collected.buckets):
-            add_to_network(network, collected.bucket(number)[1])
+        for _, segment in parts_of(collected):
+            add_to_network(network, segment)
     return network
 
 

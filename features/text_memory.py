@@ -16,7 +16,7 @@ A text that became known in a quarter before the last one scored would have taug
 refused, with what to do: only a text without `recorded_at` can come that late.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ import numpy as np
 
 from credit.errors import LedgerUnreadable, OutOfRange
 from features.arrow import Cells, chunks
-from features.civil import civil_days
+from features.facts import KIND_INDEX, KINDS, TELLING_KINDS
 from features.feature import Feature
 from features.plan import Window
 from features.records import Score
@@ -141,12 +141,24 @@ def counted(cells: dict[str, Cells], zone: str) -> tuple[TextCounts, int, int]:
         The columns text, rating, reviewed_at and recorded_at, at least one row.
     zone : str
     """
-    texts, recorded = cells["text"], cells["recorded_at"]
-    known = np.maximum(civil_days(recorded.numbers, recorded.valid, zone), cells["reviewed_at"].days(zone))
-    quarter = quarters_of_days(known)
+    texts = cells["text"]
+    quarter = quarters_of_days(known_days(cells, zone))
     stars = np.rint(cells["rating"].numbers * 100).astype(np.int64)
     label = np.where(texts.valid, labels_of_stars(stars), -1).astype(np.int8)
     return count_ngrams(texts.data, texts.offsets, label, quarter), int(quarter.min()), int(quarter.max())
+
+
+def known_days(cells: dict[str, Cells], zone: str) -> Int32s:
+    """Return the day each of a run of reviews became known (rows,), from the columns reviewed_at and recorded_at."""
+    return np.maximum(cells["recorded_at"].days(zone), cells["reviewed_at"].days(zone))
+
+
+def asked_of(features: Sequence[Feature]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the columns (table.column) and the tables that features ask a reader for, with those that make a supplier known."""
+    of_kinds = (column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns)
+    columns = columns_without_texts(features, of_kinds)
+    tables = {name for feature in features for name in feature.tables} | {column.partition(".")[0] for column in columns}
+    return columns, frozenset(tables | {KINDS[KIND_INDEX[kind]].table for kind in TELLING_KINDS})
 
 
 def columns_without_texts(features: Iterable[Feature], columns: Iterable[str]) -> frozenset[str]:

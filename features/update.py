@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.errors import LedgerUnreadable, TableUnreadable
-from features.arrow import chunks
 from features.civil import to_date
+from features.collect import supplier_codes
 from features.ledger import PROFILE, Ledger, ids_of, survey
 from features.lookup import Standing
 from features.read import DEFAULT_REJECTED_SHARE, RawTables, TableReading, read_folder, refuse_another, too_many_lost
@@ -163,7 +163,8 @@ class _Addition:
         con = self.tables.con.cursor()
         con.execute("SET TimeZone = 'UTC'")
         named = [table for table in TABLES if table in self.tables.present]
-        self._name_suppliers(con, named)
+        if named:
+            supplier_codes(con, named, self.standing.codes.suppliers)
         renamed = self._renamed(con)
         sifted = {
             table: sift(con, table, self.ledger, self.standing.codes, renamed if table == "suppliers" else frozenset()) for table in named
@@ -185,13 +186,6 @@ class _Addition:
         ledger = self._with(con, day, texts, sifted["suppliers"].rows if "suppliers" in sifted else np.empty(0, dtype=np.int64))
         self.say("saving")
         return self._told(sifted, ledger, self._commit(ledger, day))
-
-    def _name_suppliers(self, con: duckdb.DuckDBPyConnection, tables: list[str]) -> None:
-        """Give the day's new suppliers the codes after the ledger's, ascending by id."""
-        union = " UNION ".join(f"SELECT supplier_id FROM {table}" for table in tables)
-        for cells in chunks(con.sql(f"SELECT DISTINCT supplier_id FROM ({union}) ORDER BY supplier_id")) if tables else ():
-            ids = cells["supplier_id"]
-            self.standing.codes.suppliers.encode(ids.data, ids.offsets, ids.valid)
 
     def _profiles(self) -> str:
         file = str(self.held / self.manifest["names"] / "profiles.parquet").replace("'", "''")

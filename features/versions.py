@@ -33,6 +33,10 @@ VALUES: Final = 5
 WIDTH: Final = VALUES + COLUMNS
 
 
+ROOM: Final = 4096
+"""Facts of one supplier there is room for at first; a larger one makes it grow."""
+
+
 def room(size: int) -> Facts:
     """Return room for `size` facts."""
     return np.zeros((size, WIDTH), dtype=np.int64)

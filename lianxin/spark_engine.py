@@ -50,12 +50,13 @@ def write_scores(
     """Score a platform on Spark into a new folder; return how many suppliers there are. `trusted_key` must have signed the bundle."""
     with _tables_on_spark(folder, out, zone, tell) as tables:
         from features.spark import features_on_spark
+        from serving.assess import scored_features
         from training.bundle import ScoringBundle
-        from training.spark_scores import score_on_spark, scored_features
+        from training.spark_scores import score_on_spark
 
         _refuse_later(tables, [as_of])
         tell("scoring", 0.5)
-        chosen = scored_features(ScoringBundle.load(bundle, trusted_key=trusted_key))
+        chosen = scored_features(ScoringBundle.load(bundle, trusted_key=trusted_key).names)
         scores = score_on_spark(bundle, features_on_spark(tables, [as_of], features=chosen), trusted_key=trusted_key)
         plain = scores.select("supplier_id", "as_of", "points", "grade", "pd_12m")
         return _write(scores if is_explained else plain, out, as_of)

@@ -17,24 +17,7 @@ from pyspark.sql import DataFrame
 
 from credit.errors import BundleInvalid
 from credit.reason import principal_reasons
-from features.catalog import CATALOG
-from features.feature import Feature
 from training.bundle import Scores, ScoringBundle
-
-
-def scored_features(bundle: ScoringBundle) -> tuple[Feature, ...]:
-    """Return the catalogue's declarations of the features a bundle scores, in its order.
-
-    Raises
-    ------
-    BundleInvalid
-        If the catalogue lacks one of them.
-    """
-    known = {feature.name: feature for feature in CATALOG}
-    lacking = [name for name in bundle.names if name not in known]
-    if lacking:
-        raise BundleInvalid(f"the bundle scores {lacking[0]!r}, which this version's catalogue does not have; release it again")
-    return tuple(known[name] for name in bundle.names)
 
 
 def score_on_spark(bundle_path: Path, features: DataFrame, *, trusted_key: str | None = None) -> DataFrame:

@@ -23,31 +23,8 @@ from features.build import build_features
 from features.ledger import Ledger, Profile, build_ledger
 from features.store import build_stored, open_ledger, save_ledger, writing
 from tests.drawn import AS_OF, draw
-from tests.features.stored import OTHER, OTHER_PLACED, assert_nothing_else, files_of
+from tests.features.stored import OTHER_PLACED, assert_nothing_else, files_of
 from tests.features.test_ledger import ORDERS_PLACED, TABLES_DRAWN, facts_of
-
-
-@pytest.fixture(scope="module")
-def ledger() -> Ledger:
-    return build_ledger(draw(TABLES_DRAWN))
-
-
-@pytest.fixture(scope="module")
-def other() -> Ledger:
-    return build_ledger(draw(OTHER))
-
-
-@pytest.fixture(scope="module")
-def saved(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved") / "ledger"
-    save_ledger(ledger, folder)
-    return folder
-
-
-@pytest.fixture
-def stored(saved: Path, tmp_path: Path) -> Path:
-    """A stored ledger a test may damage."""
-    return Path(shutil.copytree(saved, tmp_path / "ledger"))
 
 
 def test_a_stored_ledger_is_the_same_ledger(ledger: Ledger, stored: Path) -> None:

@@ -1,5 +1,4 @@
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,34 +7,10 @@ import numpy as np
 import pytest
 
 from credit.errors import LedgerUnreadable
-from features.ledger import Ledger, build_ledger
+from features.ledger import Ledger
 from features.store import open_ledger, save_ledger
-from tests.drawn import draw
-from tests.features.stored import OTHER, OTHER_PLACED, assert_nothing_else, files_of
-from tests.features.test_ledger import ORDERS_PLACED, TABLES_DRAWN, facts_of
-
-
-@pytest.fixture(scope="module")
-def ledger() -> Ledger:
-    return build_ledger(draw(TABLES_DRAWN))
-
-
-@pytest.fixture(scope="module")
-def other() -> Ledger:
-    return build_ledger(draw(OTHER))
-
-
-@pytest.fixture(scope="module")
-def saved(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("saved") / "ledger"
-    save_ledger(ledger, folder)
-    return folder
-
-
-@pytest.fixture
-def stored(saved: Path, tmp_path: Path) -> Path:
-    """A stored ledger a test may damage."""
-    return Path(shutil.copytree(saved, tmp_path / "ledger"))
+from tests.features.stored import OTHER_PLACED, assert_nothing_else, files_of
+from tests.features.test_ledger import ORDERS_PLACED, facts_of
 
 
 def damages(whole: bytes) -> Iterator[bytes | None]:

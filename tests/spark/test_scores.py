@@ -10,7 +10,7 @@ from credit.errors import BundleInvalid, BundleTampered
 from features.accepted import write_accepted
 from features.matrix import FeatureMatrix
 from features.read import read_tables
-from serving.assess import assess, score_batch
+from serving.assess import assess, score_batch, scored_features
 from tests.serving.parts import make_bundle, make_ledger
 from training.bundle import ScoringBundle
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def test_a_platform_scored_on_spark_has_the_scores_of_the_bundle(spark: "SparkSession", tmp_path: Path) -> None:
     from features.spark import features_on_spark, open_tables
     from tests.spark.same import assert_same, matrix_of
-    from training.spark_scores import score_on_spark, scored_features
+    from training.spark_scores import score_on_spark
 
     ledger = make_ledger(tmp_path)
     make_bundle(ledger, tmp_path / "bundle")
@@ -31,7 +31,7 @@ def test_a_platform_scored_on_spark_has_the_scores_of_the_bundle(spark: "SparkSe
     raw, _ = read_tables(tmp_path / "tables")
     write_accepted(raw, tmp_path / "accepted")
     tables = open_tables(spark, str(tmp_path / "accepted"), zone=raw.zone)
-    features = features_on_spark(tables, [ledger.latest_as_of], features=scored_features(bundle), partitions=3)
+    features = features_on_spark(tables, [ledger.latest_as_of], features=scored_features(bundle.names), partitions=3)
     found = score_on_spark(tmp_path / "bundle", features, trusted_key=bundle.signed_by).orderBy("supplier_id").toArrow()
 
     local = score_batch(bundle, ledger, ledger.latest_as_of)
