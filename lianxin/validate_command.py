@@ -11,7 +11,9 @@ from lianxin.console import progress, show
 
 def validate(
     bundle: Bundle,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the tables, outcomes included: loans and repayments, or labels.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder with the tables, outcomes included: loans and repayments, or labels.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write dossier.html, dossier.json and its hash to.")],
     ledger: Annotated[Path | None, typer.Option("--ledger", help="The tables' ledger folder [default: built on the way].")] = None,
     policy: Annotated[

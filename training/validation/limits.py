@@ -36,7 +36,8 @@ class Limits:
             bad += [] if getattr(self, low) < getattr(self, high) else [f"{low}, {high}"]
         if bad:
             raise PolicyInvalid(
-                "policy 'validation': levels and PDs must lie between 0 and 1, counts be at least 1 and bounds rise; wrong: " + "; ".join(bad)
+                "policy 'validation': levels and PDs must lie between 0 and 1, counts be at least 1 and bounds rise; wrong: "
+                + "; ".join(bad)
             )
 
     @classmethod
