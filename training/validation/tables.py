@@ -256,4 +256,4 @@ def _gap(value: float) -> str:
 
 
 def _gap_interval(low: float | None, high: float | None) -> str:
-    return number(None, "text") if low is None or high is None else f"{100.0 * low:+.2f} … {100.0 * high:+.2f} pp"
+    return number(None, "text") if low is None or high is None else f"[{100.0 * low:+.2f}, {100.0 * high:+.2f}] pp"
