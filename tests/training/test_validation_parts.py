@@ -96,11 +96,12 @@ def test_approval_by_hand() -> None:
     labels = np.repeat(["north", "south"], [40, 32])
     pd = np.concatenate([np.full(40, 0.03), np.full(16, 0.03), np.full(16, 0.3)])
     y = np.concatenate([np.repeat([1.0, 0.0], [4, 36]), np.zeros(32)])
-    north, south = compare_groups(labels, y, pd, own(72), limits=LIMITS, seed=1)
+    north, south = compare_groups(labels, y, pd, own(72), correlation=0.0, limits=LIMITS, seed=1)
     assert (north.is_reference, north.approval_rate, north.ratio) == (True, 1.0, 1.0)
     assert (south.approval_rate, south.ratio, south.ratio_of_goods) == (0.5, 0.5, 0.5)
     assert south.calibration_gap == pytest.approx(-(16 * 0.03 + 16 * 0.3) / 32)
-    assert south.gap_high is not None
+    # No bad of 32: the upper end u of the rate solves (1 - u)^32 = 0.025.
+    assert south.gap_high == pytest.approx(1 - 0.025 ** (1 / 32) - 0.165)
     assert south.gap_high < 0 < north.calibration_gap
     assert south.ratio_high is not None
     assert south.ratio_high < LIMITS.fairness_low
@@ -109,10 +110,10 @@ def test_approval_by_hand() -> None:
 
 def test_a_pd_at_the_cut_off_passes_and_a_group_nobody_approves_compares_with_nothing() -> None:
     pd = np.array([LIMITS.approval_pd, np.nextafter(LIMITS.approval_pd, 1)])
-    (group,) = compare_groups(np.full(2, "all"), np.array([0.0, 1.0]), pd, own(2), limits=LIMITS, seed=1)
+    (group,) = compare_groups(np.full(2, "all"), np.array([0.0, 1.0]), pd, own(2), correlation=0.0, limits=LIMITS, seed=1)
     assert group.approval_rate == 0.5
     assert group.is_small
-    refused = compare_groups(np.array(["a", "a", "b"]), np.zeros(3), np.full(3, 0.9), own(3), limits=LIMITS, seed=1)
+    refused = compare_groups(np.array(["a", "a", "b"]), np.zeros(3), np.full(3, 0.9), own(3), correlation=0.0, limits=LIMITS, seed=1)
     assert [one.ratio for one in refused] == [None, None]
 
 

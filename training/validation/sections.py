@@ -94,16 +94,18 @@ def stability_section(bundle: ScoringBundle, sample: Sample, limits: Limits) -> 
 
 def fairness_section(bundle: ScoringBundle, sample: Sample, limits: Limits) -> dict[str, Any]:
     """Return approval and calibration by region, size, age and kind, at the policy's cut-off."""
+    y, pd, clusters = sample.y, sample.scores.pd, sample.clusters
+    correlation = outcome_correlation(y, pd, clusters)
     groups = {
         dimension: compare_groups(
-            sample.segments[dimension][sample.test], sample.y, sample.scores.pd, sample.clusters, limits=limits, seed=SEED
+            sample.segments[dimension][sample.test], y, pd, clusters, correlation=correlation, limits=limits, seed=SEED
         )
         for dimension in DIMENSIONS
     }
     return {
         "approval_pd": limits.approval_pd,
         "approval_points": bundle.scale.points(limits.approval_pd),
-        "approval_rate": float((sample.scores.pd <= limits.approval_pd).mean()),
+        "approval_rate": float((pd <= limits.approval_pd).mean()),
         "groups": groups,
     }
 

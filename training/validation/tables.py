@@ -65,8 +65,8 @@ _GROUPS = (
     "auc:three auc_low..auc_high:three slope:three intercept:three brier:four log_loss:four ece:four"
 )
 _FAIRNESS = (
-    "label:label suppliers:count approval_rate:percent ratio:three ratio_low..ratio_high:three ratio_of_goods:three bad_rate:pd "
-    "mean_pd:pd calibration_gap:gap gap_low..gap_high:gap"
+    "label:label suppliers:count is_reference:flag is_small:small approval_rate:percent ratio:three ratio_low..ratio_high:three "
+    "ratio_of_goods:three bad_rate:pd mean_pd:pd calibration_gap:gap gap_low..gap_high:gap"
 )
 
 
