@@ -9,16 +9,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from credit.errors import BundleInvalid, CannotWrite, NotEnoughHistory
+from credit.errors import BundleInvalid, CannotWrite, NotEnoughHistory, PolicyInvalid, TableUnreadable
+from credit.policy import PolicyHistory
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
 from features.simulate import simulate
+from lianxin import validate_command
 from tests.training import drawn
 from training.bundle import ScoringBundle
 from training.params import BoosterParams
@@ -137,6 +140,23 @@ def test_the_counts_agree_between_the_tables(dossier: Dossier) -> None:
     assert "suppliers.name" in document["data_use"]["not_used"]
     assert not used & {*document["data_use"]["not_used"], *document["data_use"]["outcome_only"]}
     assert not any(column.partition(".")[0] in ("loans", "repayments", "labels") for column in used)
+
+
+def test_a_banks_own_policy_is_used_and_shown(world: World, dossier: Dossier) -> None:
+    text = (files("credit.policies") / "validation.toml").read_text(encoding="utf-8").replace("value = 0.08,", "value = 0.5,")
+    own = validate(world.result.bundle, world.tables, ledger=world.ledger, policy=PolicyHistory.parse(text))
+    assert own.document["fairness"]["approval_rate"] > dossier.document["fairness"]["approval_rate"]
+    assert own.sha256 != dossier.sha256
+    shown = {one["name"]: one["value"] for one in own.document["policy"]["numbers"]}
+    assert shown["approval_pd"] == 0.5
+    with pytest.raises(PolicyInvalid, match="psi_watch"):
+        validate(world.result.bundle, world.tables, ledger=world.ledger, policy=PolicyHistory.parse(text.replace("[psi_watch]", "[other]")))
+
+
+def test_a_ledger_in_the_place_of_tables_is_told_where_it_belongs(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(TableUnreadable, match="--ledger"):
+        validate_command.validate(tmp_path, tmp_path, out=tmp_path / "out")
 
 
 def test_a_window_that_went_on_is_judged_whole_and_the_trained_one_apart(world: World) -> None:
