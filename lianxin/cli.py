@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import catalogue_command, data_commands, demo_command, model_commands, service_commands
+from lianxin import catalogue_command, data_commands, demo_command, model_commands, service_commands, validate_command
 
 app = typer.Typer(
     name="lianxin",
@@ -33,6 +33,7 @@ ledger_app.command("update")(data_commands.ledger_update)
 app.command("features")(data_commands.features)
 app.command("catalogue")(catalogue_command.catalogue)
 app.command("train")(model_commands.train)
+app.command("validate")(validate_command.validate)
 app.command("promote")(model_commands.promote)
 app.command("release")(model_commands.release)
 app.command("score")(model_commands.score)
