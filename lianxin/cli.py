@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import catalogue_command, data_commands, demo_command, model_commands, service_commands
+from lianxin import catalogue_command, data_commands, demo_command, model_commands, release_commands, service_commands
 
 app = typer.Typer(
     name="lianxin",
@@ -33,8 +33,11 @@ ledger_app.command("update")(data_commands.ledger_update)
 app.command("features")(data_commands.features)
 app.command("catalogue")(catalogue_command.catalogue)
 app.command("train")(model_commands.train)
-app.command("promote")(model_commands.promote)
-app.command("release")(model_commands.release)
+app.command("approver")(release_commands.approver)
+app.command("approve")(release_commands.approve)
+app.command("promote")(release_commands.promote)
+app.command("release")(release_commands.release)
+app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
 app.command("serve")(service_commands.serve)
