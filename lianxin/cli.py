@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import catalogue_command, data_commands, demo_command, model_commands, release_commands, service_commands
+from lianxin import catalogue_command, data_commands, demo_command, model_commands, monitor_command, release_commands, service_commands
 
 app = typer.Typer(
     name="lianxin",
@@ -40,6 +40,8 @@ app.command("release")(release_commands.release)
 app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
+app.command("monitor")(monitor_command.monitor)
+app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)
 keys_app.command("create")(service_commands.keys_create)
 keys_app.command("list")(service_commands.keys_list)
