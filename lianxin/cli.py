@@ -8,7 +8,16 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import catalogue_command, data_commands, demo_command, model_commands, monitor_command, release_commands, service_commands
+from lianxin import (
+    catalogue_command,
+    data_commands,
+    demo_command,
+    model_commands,
+    monitor_command,
+    release_commands,
+    service_commands,
+    validate_command,
+)
 
 app = typer.Typer(
     name="lianxin",
@@ -33,6 +42,8 @@ ledger_app.command("update")(data_commands.ledger_update)
 app.command("features")(data_commands.features)
 app.command("catalogue")(catalogue_command.catalogue)
 app.command("train")(model_commands.train)
+app.command("challenger")(release_commands.challenger)
+app.command("validate")(validate_command.validate)
 app.command("approver")(release_commands.approver)
 app.command("approve")(release_commands.approve)
 app.command("promote")(release_commands.promote)

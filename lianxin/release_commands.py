@@ -20,6 +20,21 @@ SigningKey = Annotated[Path | None, typer.Option("--key", help="Ed25519 private 
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; it must not exist yet.")]
 
 
+def challenger(out: Out, home: Home = HOME, as_json: Json = False) -> None:
+    """Write the challenger's bundle as it was recorded, signed by its trainer: to validate it, or to score in the champion's shadow.
+
+    Example: `lianxin challenger work/challenger --home work/mlruns`
+    """
+    from training.extra import TO_REGISTER, require_packages
+
+    require_packages(TO_REGISTER)
+    from training.release import copy_challenger
+
+    version, bundle = copy_challenger(home, out)
+    result = {"bundle": str(out), "version": version, "bundle_sha256": bundle.content_hash, "trainer_key": bundle.signed_by}
+    show(result, as_json=as_json, lines=[f"{out}: version {version}, content hash {bundle.content_hash}, trained by {bundle.signed_by}"])
+
+
 def approver(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who answers for models.")],
     key: Annotated[Path, typer.Option("--key", help="The approver's Ed25519 private key, PEM; made where there is none.")],

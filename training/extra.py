@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from credit.errors import TrainingFailed
 
 TO_TRAIN = ("lightgbm", "matplotlib", "mlflow", "shap")
+TO_VALIDATE = ("jinja2", "lightgbm", "scipy", "sklearn")
 TO_REGISTER = ("mlflow",)
 
 

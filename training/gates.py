@@ -26,6 +26,7 @@ from credit.errors import GateFailed
 from credit.policy import Policy
 
 MONOTONE = "monotone"
+MONOTONE_VIOLATIONS = "monotone.violations"
 
 
 class Verdict(StrEnum):
@@ -142,7 +143,7 @@ def judge_gates(measures: Mapping[str, Measure], differences: Mapping[str, Measu
     policy
         The policy `gates` in force.
     """
-    gates = [_monotone(measures.get("monotone.violations"))]
+    gates = [_monotone(measures.get(MONOTONE_VIOLATIONS))]
     gates += [_judge(rule, measures.get(rule.measure), policy) for rule in _RULES]
     if differences is not None:
         gates += [_judge(rule, differences.get(rule.measure), policy) for rule in _AGAINST_CHAMPION]

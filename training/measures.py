@@ -143,23 +143,51 @@ class AucDifference:
     standard_error: float
 
 
-def auc_standard_error(y: Values, risk: Values) -> float:
-    """Return the standard error of the AUC; rows count as independent. DeLong, DeLong and Clarke-Pearson (1988)."""
-    of_bad, of_good = _placements(y, risk)
-    return float(np.sqrt(np.var(of_bad, ddof=1) / len(of_bad) + np.var(of_good, ddof=1) / len(of_good)))
+def auc_standard_error(y: Values, risk: Values, clusters: NDArray[np.intp] | None = None) -> float:
+    """Return the standard error of the AUC.
+
+    Parameters
+    ----------
+    y, risk
+        Outcomes and risks, shape (n,).
+    clusters
+        The supplier of each row as a whole number; without it rows count as independent.
+
+    Notes
+    -----
+    DeLong, DeLong and Clarke-Pearson (1988); with clusters Obuchowski, Biometrics 53 (1997), which is the same where every
+    supplier has one row.
+    """
+    return _placement_error(y, *_placements(y, risk), clusters)
 
 
-def auc_difference(y: Values, risk: Values, other: Values) -> AucDifference:
+def auc_difference(y: Values, risk: Values, other: Values, clusters: NDArray[np.intp] | None = None) -> AucDifference:
     """Return AUC(risk) - AUC(other) on the same rows with its paired standard error; above 0 the first is better.
 
     Notes
     -----
-    DeLong, DeLong and Clarke-Pearson (1988): the variance of the difference of the placement values, row by row.
+    As `auc_standard_error`, of the differences of the placement values, row by row.
     """
     of_bad, of_good = _placements(y, risk)
     other_of_bad, other_of_good = _placements(y, other)
-    variance = np.var(of_bad - other_of_bad, ddof=1) / len(of_bad) + np.var(of_good - other_of_good, ddof=1) / len(of_good)
-    return AucDifference(float(np.mean(of_bad) - np.mean(other_of_bad)), float(np.sqrt(variance)))
+    error = _placement_error(y, of_bad - other_of_bad, of_good - other_of_good, clusters)
+    return AucDifference(float(np.mean(of_bad) - np.mean(other_of_bad)), error)
+
+
+def _placement_error(y: Values, of_bad: Values, of_good: Values, clusters: NDArray[np.intp] | None) -> float:
+    bad = y == 1.0
+    place = np.arange(len(y)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    size = int(place.max()) + 1
+    sums = []
+    for rows, placements in ((bad, of_bad), (~bad, of_good)):
+        there = np.bincount(place[rows], minlength=size) > 0
+        deviations = np.bincount(place[rows], placements - placements.mean(), minlength=size) / len(placements)
+        if there.sum() < 2:
+            raise OutOfRange(f"a standard error needs good and bad rows of two suppliers each, found {int(there.sum())}")
+        sums.append((deviations, there.sum() / (there.sum() - 1.0)))
+    (bads, of_bads), (goods, of_goods) = sums
+    both = 2.0 * np.sum(bads * goods) * size / (size - 1.0)
+    return float(np.sqrt(max(0.0, of_bads * np.sum(bads**2) + of_goods * np.sum(goods**2) + both)))
 
 
 def _placements(y: Values, risk: Values) -> tuple[Values, Values]:

@@ -96,7 +96,7 @@ def train(
     say: Progress = progress or (lambda _step, _share: None)
     say("read the tables", 0.0)
     tables = tables or read_tables(folder)[0]
-    _require_rows(tables, outcome)
+    require_outcome_tables(tables, outcome)
     ledger = ledger or build_ledger(tables)
     settings = settings or TrainSettings.in_force(last_day_seen(tables))
     outcomes = _outcomes(tables, outcome, settings)
@@ -149,8 +149,8 @@ def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> 
     return month_starts(first, last) if first <= last else []
 
 
-def _require_rows(tables: RawTables, source: OutcomeSource) -> None:
-    """Refuse before any work is done where the tables that say the outcome are missing or empty."""
+def require_outcome_tables(tables: RawTables, source: OutcomeSource) -> None:
+    """Raise `NotEnoughHistory` before any work is done where the tables that say the outcome are missing or empty."""
     for name in _NEEDED[source]:
         if tables.count(name) == 0:
             is_file = name in tables.present

@@ -14,8 +14,9 @@ from credit.policy import Policy
 from training.approval import Approval, answered, sign_statement
 from training.bundle import ScoringBundle
 from training.extra import TO_REGISTER, require_packages
-from training.gates import Gate, judge_gates, read_measures
+from training.gates import MONOTONE_VIOLATIONS, Gate, Measure, judge_gates, read_measures
 from training.keys import APPROVERS, HOME_KEY, read_approvers, read_key
+from training.monotone import prove
 from training.seal import dump_json, load_json, public_key_hex
 from training.settings import packaged_policy
 from training.track import CHALLENGER, CHAMPION, RecordedVersion, move_champion, read_document, version_at
@@ -94,7 +95,8 @@ def find_candidate(home: Path, *, dossier: Path | None, at: datetime, policy: Po
     policy = policy or packaged_policy("gates").on(at.date())
     champion = _champion_hash(home)
     differences = None if champion is None else _differences(home, version, champion)
-    gates = judge_gates(read_measures(document.get("measures"), "the dossier"), differences, policy)
+    measures = {**read_measures(document.get("measures"), "the dossier"), MONOTONE_VIOLATIONS: _proved(bundle)}
+    gates = judge_gates({name: found for name, found in measures.items() if found is not None}, differences, policy)
     return Candidate(version, bundle, text, champion, gates, policy)
 
 
@@ -156,7 +158,7 @@ def promote(home: Path, approval: Approval, *, at: datetime, approvers: Path | N
     listed = read_approvers(home / APPROVERS if approvers is None else approvers)
     name, written = confirm(candidate, approval, approvers=listed, releaser=releaser, at=at)
     approved_at = str(approval.statement["approved_at"])
-    documents = {DOSSIER: candidate.dossier, "approval.json": dump_json(approval.to_json())}
+    documents = {DOSSIER: candidate.dossier, "approval.json": dump_json(approval.to_json()), **_page_of(dossier)}
     tags = {
         "approved_by": name,
         "approved_at": approved_at,
@@ -214,6 +216,14 @@ def recorded_bundle(version: RecordedVersion) -> ScoringBundle:
     return bundle
 
 
+def _proved(bundle: ScoringBundle) -> Measure | None:
+    """Prove the trees again, so that a certificate is never taken at its word; None where the bundle has none."""
+    if bundle.monotone is None:
+        return None
+    directions = [factor.direction for factor in bundle.factors]
+    return Measure(float(prove(bundle.content["model.txt"].decode(), bundle.names, directions).violations))
+
+
 def _dossier(home: Path, version: RecordedVersion, path: Path | None) -> bytes:
     if path is None:
         recorded = read_document(home, version.run_id, DOSSIER)
@@ -226,6 +236,12 @@ def _dossier(home: Path, version: RecordedVersion, path: Path | None) -> bytes:
         raise GateFailed(
             f"the dossier {path} cannot be read ({error.strerror}): name the JSON file that `lianxin validate` wrote"
         ) from error
+
+
+def _page_of(dossier: Path | None) -> dict[str, bytes]:
+    """Return the page that lies beside a dossier, so that MLflow shows it."""
+    page = None if dossier is None else dossier.with_suffix(".html")
+    return {"dossier.html": page.read_bytes()} if page is not None and page.is_file() else {}
 
 
 def _document(text: bytes, name: str) -> dict[str, Any]:

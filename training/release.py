@@ -1,16 +1,18 @@
 """From champion to a signed folder, and back to the champion before it in one step."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from credit.errors import ApprovalInvalid, GateFailed
+from credit.errors import ApprovalInvalid, CannotWrite, GateFailed
+from training.bundle import ScoringBundle
 from training.extra import TO_REGISTER, require_packages
 from training.keys import HOME_KEY, read_key, read_or_make_key
 from training.promotion import recorded_bundle
 from training.seal import load_json, public_key_hex
-from training.track import CHAMPION, RecordedVersion, read_document, return_champion, version_at, version_of
+from training.track import CHALLENGER, CHAMPION, RecordedVersion, read_document, return_champion, version_at, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,18 @@ def release(home: Path, out: Path, *, at: datetime, key: Path | None = None) -> 
     """
     require_packages(TO_REGISTER)
     return _write(home, version_at(home, CHAMPION), out, at=at, key=key)
+
+
+def copy_challenger(home: Path, out: Path) -> tuple[str, ScoringBundle]:
+    """Write the challenger's recorded bundle into the new folder ``out``; return its version's number and the bundle."""
+    require_packages(TO_REGISTER)
+    version = version_at(home, CHALLENGER)
+    bundle = recorded_bundle(version)
+    try:
+        shutil.copytree(version.bundle, out)
+    except OSError as error:
+        raise CannotWrite(f"{out} must be a new folder in a place that can be written: {error}"[:300]) from error
+    return version.version, bundle
 
 
 def rollback(home: Path, out: Path, *, by: str, why: str, at: datetime, key: Path | None = None) -> Release:

@@ -20,7 +20,7 @@ from training.bundle import Calibration, ScoringBundle
 from training.keys import APPROVERS, HOME_KEY, add_approver, read_approvers, read_key
 from training.promotion import Candidate, approve, confirm, find_candidate, promote
 from training.release import release, rollback
-from training.seal import dump_json, public_key_hex
+from training.seal import dump_json, public_key_hex, seal
 from training.track import CHAMPION, champion_bundle, read_document, version_at
 
 BUNDLE = drawn.bundle()
@@ -101,14 +101,26 @@ def test_what_is_not_green_is_answered_in_writing_each_in_its_own_way(home: Path
     assert {gate["name"]: gate["written"] for gate in told if gate["written"]} == {"auc": "pilot of one region", "psi_score": "downturn"}
 
 
-def test_a_model_without_its_proof_is_not_promoted_whatever_is_written(home: Path, tmp_path: Path) -> None:
-    path = dossier(BUNDLE, tmp_path / "dossier.json", monotone__violations=None)
+def test_a_model_without_its_proof_is_not_promoted_whatever_its_dossier_says_or_is_written(home: Path, tmp_path: Path) -> None:
+    seal(tmp_path / "old", {name: part for name, part in BUNDLE.content.items() if name != "monotone.json"}, {}, None)
+    record(home, ScoringBundle.load(tmp_path / "old"))
+    path = dossier(ScoringBundle.load(tmp_path / "old"), tmp_path / "dossier.json")
     for words in (None, {"monotone": "please"}):
-        with pytest.raises(GateFailed, match="monotone"):
+        with pytest.raises(GateFailed, match="monotone: .* no certificate"):
             approval(home, path, overrides=words, explanations=words)
-    signed = approval(home, dossier(BUNDLE, tmp_path / "sound.json"))
-    with pytest.raises(ApprovalInvalid, match="dossier_sha256"):
-        promote(home, signed, at=NOW, dossier=path)
+
+
+def test_a_forged_certificate_is_found_by_proving_again(home: Path, tmp_path: Path) -> None:
+    catalog, certificate = (json.loads(BUNDLE.content[name]) for name in ("catalog.json", "monotone.json"))
+    (turned,) = (entry for entry in catalog if entry["name"] == "orders_amount_sum_180d")
+    turned["direction"] = 1
+    for entry in certificate["features"]:
+        entry["direction"] = 1 if entry["name"] == turned["name"] else entry["direction"]
+    seal(tmp_path / "forged", {**BUNDLE.content, "catalog.json": dump_json(catalog), "monotone.json": dump_json(certificate)}, {}, None)
+    forged = ScoringBundle.load(tmp_path / "forged")
+    record(home, forged)
+    with pytest.raises(GateFailed, match=r"monotone: .* \d+ violations found"):
+        approval(home, dossier(forged, tmp_path / "dossier.json"))
 
 
 def test_the_approval_at_hand_holds_and_only_for_its_days(case: Case) -> None:
