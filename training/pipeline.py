@@ -24,10 +24,11 @@ from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
 from training.reason_stability import REFITS, Learned, newest_rows, reason_stability
 from training.reference import reference_rows
+from training.rival import against_champion
 from training.scorer import Scorer
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
-from training.track import MODEL, record_run
+from training.track import MODEL, champion_bundle, record_run
 
 OutcomeSource = Literal["loans", "labels"]
 _NEEDED: Mapping[OutcomeSource, tuple[str, ...]] = {"loans": ("loans", "repayments"), "labels": ("labels",)}
@@ -132,7 +133,7 @@ def train(
         bundle,
         params=_params(described, settings, seed=seed, threads=threads),
         measures={**measures, **{name: float(count) for name, count in frame.counts.items()}},
-        documents={"digests": described["digests"], "model": described},
+        documents={"digests": described["digests"], "model": described, **_against_champion(home, frame, split, scores, seed)},
         plots=draw(bundle, frame.y[split.test], frame.values[split.test], scores),
     )
     say("record the run", 1.0)
@@ -217,6 +218,17 @@ def _stability(
     return reason_stability(fit.model_text, learned, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
 
 
+def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Scores, seed: int) -> dict[str, Any]:
+    """Compare with today's champion, where there is one, on the test rows."""
+    champion = champion_bundle(home)
+    if champion is None:
+        return {}
+    rows = split.test
+    suppliers, values = frame.supplier_ids[rows], frame.values[rows]
+    found = against_champion(champion, names=frame.names, values=values, y=frame.y[rows], suppliers=suppliers, pd=scores.pd, seed=seed)
+    return {"against_champion": found}
+
+
 def _describe(
     tables: RawTables,
     frame: ModelFrame,
@@ -237,6 +249,7 @@ def _describe(
             "to": split.train_to.isoformat(),
             "rows": len(split.train),
             "bads": int(frame.y[split.train].sum()),
+            "suppliers": len(np.unique(frame.supplier_ids[split.train])),
         },
         "tested_on": {
             "from": split.test_from.isoformat(),
