@@ -48,6 +48,10 @@ class GateFailed(LianxinError):
     """A gate before release is not met."""
 
 
+class ApprovalInvalid(LianxinError):
+    """An approval is not a valid signature of a listed approver over this model, its dossier and its gates."""
+
+
 class BundleTampered(LianxinError):
     """A bundle's content does not match its manifest or its signature."""
 

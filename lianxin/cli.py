@@ -8,7 +8,16 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import catalogue_command, data_commands, demo_command, model_commands, service_commands, validate_command
+from lianxin import (
+    catalogue_command,
+    data_commands,
+    demo_command,
+    model_commands,
+    monitor_command,
+    release_commands,
+    service_commands,
+    validate_command,
+)
 
 app = typer.Typer(
     name="lianxin",
@@ -33,11 +42,17 @@ ledger_app.command("update")(data_commands.ledger_update)
 app.command("features")(data_commands.features)
 app.command("catalogue")(catalogue_command.catalogue)
 app.command("train")(model_commands.train)
+app.command("challenger")(release_commands.challenger)
 app.command("validate")(validate_command.validate)
-app.command("promote")(model_commands.promote)
-app.command("release")(model_commands.release)
+app.command("approver")(release_commands.approver)
+app.command("approve")(release_commands.approve)
+app.command("promote")(release_commands.promote)
+app.command("release")(release_commands.release)
+app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
+app.command("monitor")(monitor_command.monitor)
+app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)
 keys_app.command("create")(service_commands.keys_create)
 keys_app.command("list")(service_commands.keys_list)

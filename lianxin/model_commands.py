@@ -1,6 +1,5 @@
-"""Commands from features to scores: train, promote, release, score, explain."""
+"""Commands from features to scores: train, score, explain."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -63,46 +62,6 @@ def train(
         f"bundle content hash {result.bundle.content_hash}",
     ]
     show(shown, as_json=as_json, lines=lines)
-
-
-def promote(
-    approver: Annotated[str, typer.Option("--approver", help="Who answers for the model.")],
-    home: Home = HOME,
-    as_json: Json = False,
-) -> None:
-    """Make the challenger the champion.
-
-    Example: `lianxin promote --approver "Risk committee" --home work/mlruns`
-    """
-    from training.extra import TO_REGISTER, require_packages
-
-    require_packages(TO_REGISTER)
-    from training.release import promote as move
-
-    done = move(home, approver=approver, at=datetime.now(UTC))
-    shown = {"champion": done.version, "bundle_sha256": done.content_hash, "approved_by": done.approved_by, "approved_at": done.approved_at}
-    show(shown, as_json=as_json, lines=[f"champion is now version {done.version}, approved by {done.approved_by}"])
-
-
-def release(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; it must not exist yet.")],
-    home: Home = HOME,
-    key: Annotated[Path | None, typer.Option("--key", help="Ed25519 private key, PEM [default: HOME/keys/release.pem, made once].")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write the champion as a signed bundle: text and JSON, all that the service needs.
-
-    Example: `lianxin release work/bundle --home work/mlruns`
-    """
-    from training.extra import TO_REGISTER, require_packages
-
-    require_packages(TO_REGISTER)
-    from training.release import release as write
-
-    done = write(home, out, at=datetime.now(UTC), key=key)
-    result = {"bundle": str(out), "version": done.version, "bundle_sha256": done.content_hash, "trusted_key": done.trusted_key}
-    lines = [f"{out}: version {done.version}, content hash {done.content_hash}", f"signed; trust key {done.trusted_key}"]
-    show(result, as_json=as_json, lines=lines)
 
 
 def score(

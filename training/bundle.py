@@ -19,6 +19,7 @@ from credit.reason import Factor, Reason, principal_reasons
 from credit.scale import Scale
 from credit.score import Contribution, Score
 from training.bundle_check import compare_golden, first_parse
+from training.monotone import Certificate, prove
 from training.reference import Reference
 from training.scorer import Calibration, Scorer, Scores
 from training.seal import content_hash, dump_json, load_json, seal, unseal
@@ -42,6 +43,8 @@ class ScoringBundle:
         SHA-256 over the content, the same for the same model wherever and whenever it was trained.
     model
         ``name``, ``trained_on`` (``from``, ``to``, ``rows``), ``digests``, ``measures``, ``policies`` and the like.
+    monotone
+        The proof that the trees keep the catalogue's directions; None in a bundle made before there was one.
     release
         ``version``, ``run_id``, ``approved_by``, ``approved_at``, ``released_at`` where released; else empty.
     signed_by
@@ -56,6 +59,7 @@ class ScoringBundle:
     calibration: Calibration
     reference: Reference
     model: Mapping[str, Any]
+    monotone: Certificate | None
     release: Mapping[str, Any]
     content_hash: str
     signed_by: str | None
@@ -74,7 +78,11 @@ class ScoringBundle:
         reference_values: NDArray[np.float64],
         model: Mapping[str, Any],
     ) -> "ScoringBundle":
-        """Make a bundle of a fitted model; ``reference_values`` are its training rows, shape (n, f)."""
+        """Make a bundle of a fitted model; ``reference_values`` are its training rows, shape (n, f).
+
+        Raises `BundleInvalid` where the trees do not keep the catalogue's directions.
+        """
+        certificate = prove(model_text, [entry["name"] for entry in catalog], [entry["direction"] for entry in catalog])
         scorer = Scorer.from_text(model_text, calibration, scale)
         scores = scorer.score(reference_values)
         content = {
@@ -86,6 +94,7 @@ class ScoringBundle:
             "reference.json": dump_json(Reference.of(reference_values, scores).to_json()),
             "golden.json": dump_json(_golden(scorer, reference_values, scores)),
             "model.json": dump_json(dict(model)),
+            "monotone.json": dump_json(certificate.to_json()),
         }
         return cls._assemble(content, release={}, found_hash=content_hash(content), signed_by=None)
 
@@ -135,15 +144,19 @@ class ScoringBundle:
                 first_parse(text, calibration, scale, parts["golden.json"])
             scorer = Scorer.from_text(text, calibration, scale)
             compare_golden(scorer, parts["golden.json"])
+            certificate = Certificate.from_json(parts["monotone.json"]) if "monotone.json" in parts else None
+            if certificate is not None:
+                certificate.require(text, {entry["name"]: entry["direction"] for entry in catalog})
             bundle = cls(
                 names=tuple(entry["name"] for entry in catalog),
                 catalog=catalog,
-                factors=tuple(_factor(entry) for entry in catalog),
+                factors=tuple(factor_of(entry) for entry in catalog),
                 scale=scale,
                 grades=GradeScale(tuple(Grade(**entry) for entry in parts["grades.json"])),
                 calibration=calibration,
                 reference=Reference.from_json(parts["reference.json"]),
                 model=parts["model.json"],
+                monotone=certificate,
                 release=release,
                 content_hash=found_hash,
                 signed_by=signed_by,
@@ -231,7 +244,8 @@ def _grade_json(grade: Grade) -> dict[str, Any]:
     }
 
 
-def _factor(entry: Mapping[str, Any]) -> Factor:
+def factor_of(entry: Mapping[str, Any]) -> Factor:
+    """Return how a feature speaks as a reason, from its entry in the catalogue slice."""
     return Factor(
         feature=entry["name"],
         code=entry["code"],

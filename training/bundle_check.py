@@ -6,9 +6,11 @@ back.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,12 +42,18 @@ def first_parse(model: str, calibration: Calibration, scale: Scale, golden: Mapp
             text=True,
             timeout=_TIMEOUT_SECONDS,
             check=False,
+            # Where the package was not installed but shipped with a model, the child must find it where the parent did.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *_named_paths()])},
         )
     except subprocess.TimeoutExpired as error:
         raise BundleInvalid(f"the model must parse within {_TIMEOUT_SECONDS} seconds in a child process") from error
     if child.returncode != 0 or child.stdout.strip() != PASSED:
         said = (child.stdout.strip() or child.stderr.strip().rpartition("\n")[2])[:200]
         raise BundleInvalid(f"the model must score its golden rows bit for bit; the child process ended with {child.returncode}: {said}")
+
+
+def _named_paths() -> list[str]:
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def compare_golden(scorer: Scorer, golden: Mapping[str, Any]) -> None:

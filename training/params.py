@@ -5,8 +5,8 @@ from typing import Any
 
 from credit.errors import OutOfRange
 
-MONOTONE_METHODS = ("basic", "intermediate")
-"""LightGBM's methods that keep a monotone promise everywhere; ``advanced`` breaks it (docs/decisions/0005)."""
+MONOTONE_METHODS = ("basic",)
+"""LightGBM's methods that keep a monotone promise everywhere; the others break it where values are missing (docs/decisions/0005)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class BoosterParams:
     bagging_fraction: float = 0.7
     bagging_freq: int = 1
     max_bin: int = 127
-    monotone_constraints_method: str = "intermediate"
+    monotone_constraints_method: str = "basic"
     max_rounds: int = 1500
     early_stopping_rounds: int = 75
 
@@ -34,7 +34,7 @@ class BoosterParams:
         if self.monotone_constraints_method not in MONOTONE_METHODS:
             raise OutOfRange(
                 f"monotone_constraints_method must be one of {', '.join(MONOTONE_METHODS)}, "
-                f"found {self.monotone_constraints_method!r}: advanced breaks the promise of a direction"
+                f"found {self.monotone_constraints_method!r}: others break the promise of a direction where values are missing"
             )
 
     def for_lightgbm(self, *, directions: list[int], seed: int, threads: int) -> dict[str, Any]:

@@ -1,29 +1,18 @@
-"""From challenger to champion, and from champion to a signed folder: who approved it, and whose key vouches for it."""
+"""From champion to a signed folder, and back to the champion before it in one step."""
 
-import os
-import stat
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from credit.errors import BundleInvalid, BundleTampered, GateFailed
+from credit.errors import ApprovalInvalid, CannotWrite, GateFailed
 from training.bundle import ScoringBundle
 from training.extra import TO_REGISTER, require_packages
-from training.seal import public_key_hex
-from training.track import CHALLENGER, CHAMPION, RecordedVersion, move_champion, version_at
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """The version that is champion now, its bundle's content hash and who approved it."""
-
-    version: str
-    content_hash: str
-    approved_by: str
-    approved_at: str
+from training.keys import HOME_KEY, read_key, read_or_make_key
+from training.promotion import recorded_bundle
+from training.seal import load_json, public_key_hex
+from training.track import CHALLENGER, CHAMPION, RecordedVersion, read_document, return_champion, version_at, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +26,8 @@ class Release:
     approved_by: str
 
 
-def promote(home: Path, *, approver: str, at: datetime) -> Promotion:
-    """Make the challenger the champion.
-
-    Raises
-    ------
-    GateFailed
-        No approver is named, or the model's outcomes in the test period do not rise with its PDs.
-    TrainingFailed
-        There is no challenger, or MLflow is not installed.
-    BundleTampered
-        The recorded bundle is not the one that was trained.
-    """
-    require_packages(TO_REGISTER)
-    if not approver.strip():
-        raise GateFailed("a promotion must name its approver, found an empty name: say who answers for it")
-    challenger = version_at(home, CHALLENGER)
-    bundle = _recorded_bundle(challenger)
-    slope = bundle.model.get("measures", {}).get("calibration_slope")
-    if not (isinstance(slope, float) and slope > 0):
-        raise GateFailed(f"the calibration slope in the test period must be above 0, found {slope}: train another model")
-    approved_at = at.isoformat(timespec="seconds")
-    move_champion(home, challenger, {"approved_by": approver.strip(), "approved_at": approved_at})
-    return Promotion(challenger.version, bundle.content_hash, approver.strip(), approved_at)
-
-
 def release(home: Path, out: Path, *, at: datetime, key: Path | None = None) -> Release:
-    """Write the champion's bundle, signed, into the new folder ``out``.
+    """Write the champion's bundle, signed, into the new folder ``out``; the approval goes with it.
 
     Parameters
     ----------
@@ -74,54 +38,84 @@ def release(home: Path, out: Path, *, at: datetime, key: Path | None = None) -> 
     at
         The time of the release.
     key
-        Ed25519 private key (PEM, PKCS #8); by default ``keys/release.pem`` under the home, made on first use.
+        Ed25519 private key (PEM, PKCS #8); by default ``keys/release.pem`` under the home.
+
+    Raises
+    ------
+    TrainingFailed
+        There is no champion, or MLflow is not installed.
+    ApprovalInvalid
+        The champion's approval is missing, or was signed by the key of the release.
     """
     require_packages(TO_REGISTER)
-    champion = version_at(home, CHAMPION)
-    bundle = _recorded_bundle(champion)
-    signer = _signing_key(home / "keys" / "release.pem" if key is None else key, may_create=key is None)
+    return _write(home, version_at(home, CHAMPION), out, at=at, key=key)
+
+
+def copy_challenger(home: Path, out: Path) -> tuple[str, ScoringBundle]:
+    """Write the challenger's recorded bundle into the new folder ``out``; return its version's number and the bundle."""
+    require_packages(TO_REGISTER)
+    version = version_at(home, CHALLENGER)
+    bundle = recorded_bundle(version)
+    try:
+        shutil.copytree(version.bundle, out)
+    except OSError as error:
+        raise CannotWrite(f"{out} must be a new folder in a place that can be written: {error}"[:300]) from error
+    return version.version, bundle
+
+
+def rollback(home: Path, out: Path, *, by: str, why: str, at: datetime, key: Path | None = None) -> Release:
+    """Make the former champion the champion again, and write its bundle, signed, into the new folder ``out``.
+
+    The bundle's content is the former one to the last byte, and so are its scores. Who and why is kept on both versions and in a
+    run of its own. Nothing is approved anew: the former champion was.
+
+    Raises
+    ------
+    GateFailed
+        Nobody is named, no reason is given, or there was no champion before this one.
+    """
+    require_packages(TO_REGISTER)
+    if not by.strip() or not why.strip():
+        raise GateFailed("a rollback must say who does it and why: name both")
+    left = version_at(home, CHAMPION)
+    former = left.tags.get("former_champion")
+    if not former:
+        raise GateFailed(f"version {left.version} had no champion before it: train and promote another model")
+    back = version_of(home, former)
+    done = _write(home, back, out, at=at, key=key)
+    tags = {"rolled_back_by": by.strip(), "rolled_back_why": why.strip(), "rolled_back_at": at.isoformat(timespec="seconds")}
+    return_champion(home, left=left, back=back, tags=tags)
+    return done
+
+
+def _write(home: Path, version: RecordedVersion, out: Path, *, at: datetime, key: Path | None) -> Release:
+    bundle = recorded_bundle(version)
+    signer = read_or_make_key(home / HOME_KEY) if key is None else read_key(key)
+    public = public_key_hex(signer.public_key())
+    approval = _approval(home, version)
+    if approval["key"] == public:
+        raise ApprovalInvalid(f"version {version.version} was approved with the key of this release: sign it with another")
     if out.is_dir() and not any(out.iterdir()):
         out.rmdir()
-    approved_by = champion.tags.get("approved_by", "")
+    approved_by = version.tags.get("approved_by", "")
     content_hash = bundle.save(
         out,
         release={
-            "version": champion.version,
-            "run_id": champion.run_id,
+            "version": version.version,
+            "run_id": version.run_id,
             "approved_by": approved_by,
-            "approved_at": champion.tags.get("approved_at", ""),
+            "approved_at": version.tags.get("approved_at", ""),
             "released_at": at.isoformat(timespec="seconds"),
+            "approval": approval,
         },
         key=signer,
     )
-    return Release(out, champion.version, content_hash, public_key_hex(signer.public_key()), approved_by)
+    return Release(out, version.version, content_hash, public, approved_by)
 
 
-def _recorded_bundle(version: RecordedVersion) -> ScoringBundle:
-    bundle = ScoringBundle.load(version.bundle)
-    recorded = version.tags.get("bundle_sha256")
-    if bundle.content_hash != recorded:
-        raise BundleTampered(
-            f"version {version.version} was recorded with the bundle {recorded}, and {version.bundle} holds "
-            f"{bundle.content_hash}: train again"
-        )
-    return bundle
-
-
-def _signing_key(path: Path, *, may_create: bool) -> Ed25519PrivateKey:
-    if may_create and not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = Ed25519PrivateKey.generate()
-        pem = made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
-        return made
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise BundleInvalid(f"the signing key {path} must be readable by its owner alone: chmod 600 it")
-        found = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise BundleInvalid(f"the signing key {path} must be an Ed25519 private key in PEM without password") from error
-    if not isinstance(found, Ed25519PrivateKey):
-        raise BundleInvalid(f"the signing key {path} must be Ed25519, found {type(found).__name__}")
-    return found
+def _approval(home: Path, version: RecordedVersion) -> dict[str, Any]:
+    text = read_document(home, version.run_id, "approval.json")
+    document = None if text is None else load_json(text, "approval.json")
+    if not isinstance(document, dict) or document.get("statement", {}).get("bundle_sha256") != version.tags.get("bundle_sha256"):
+        raise ApprovalInvalid(f"version {version.version} must have the approval it was promoted with: promote it again")
+    return document

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ CONTENT = (
     "golden.json",
     "model.json",
 )
+"""What every bundle holds."""
+OPTIONAL = ("monotone.json",)
+"""What newer bundles hold besides; an older one loads without it."""
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 LARGEST = 64 * 2**20
@@ -54,8 +57,10 @@ def seal(folder: Path, content: Mapping[str, bytes], release: Mapping[str, Any],
 
     The folder appears whole or not at all: it is written under another name and renamed.
     """
-    if set(content) != set(CONTENT):
-        raise BundleInvalid(f"a bundle must hold exactly {', '.join(CONTENT)}; found {', '.join(sorted(content))}")
+    if not _is_whole(content):
+        raise BundleInvalid(
+            f"a bundle must hold {', '.join(CONTENT)} and may hold {', '.join(OPTIONAL)}; found {', '.join(sorted(content))}"
+        )
     if folder.exists():
         raise BundleInvalid(f"a bundle is never overwritten, and {folder} exists: name a new folder")
     digests = _digests(content)
@@ -99,9 +104,9 @@ def unseal(folder: Path, *, trusted_key: str | None = None) -> Sealed:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleInvalid(f"{folder}: the manifest must say format {FORMAT}; use the release that wrote the bundle")
     digests = manifest.get("content")
-    if not isinstance(digests, dict) or set(digests) != set(CONTENT):
-        raise BundleTampered(f"{folder}: the manifest must list exactly {', '.join(CONTENT)}")
-    for name in CONTENT:
+    if not isinstance(digests, dict) or not _is_whole(digests) or set(digests) != set(parts) - {MANIFEST, SIGNATURE}:
+        raise BundleTampered(f"{folder}: the manifest must list {', '.join(CONTENT)}, and of {', '.join(OPTIONAL)} what lies there")
+    for name in digests:
         found = hashlib.sha256(parts[name]).hexdigest()
         if found != digests[name]:
             raise BundleTampered(f"{folder}: {name} must have SHA-256 {digests[name]}, found {found}: fetch it again")
@@ -111,7 +116,7 @@ def unseal(folder: Path, *, trusted_key: str | None = None) -> Sealed:
     release = manifest.get("release")
     if not isinstance(release, dict):
         raise BundleInvalid(f"{folder}: the manifest must hold a release block, found {release!r}")
-    return Sealed({name: parts[name] for name in CONTENT}, release, whole, signed_by)
+    return Sealed({name: parts[name] for name in digests}, release, whole, signed_by)
 
 
 def dump_json(document: Any) -> bytes:
@@ -138,7 +143,7 @@ def _read_parts(folder: Path) -> dict[str, bytes]:
     except OSError as error:
         raise BundleInvalid(f"{folder} must be a bundle folder that can be read: {error.strerror}") from error
     required = {*CONTENT, MANIFEST}
-    unexpected = set(found) - required - {SIGNATURE}
+    unexpected = set(found) - required - {*OPTIONAL, SIGNATURE}
     if unexpected:
         raise BundleTampered(f"{folder}: only the parts of a bundle may lie in it, found {sorted(unexpected)[:5]}")
     missing = required - set(found)
@@ -184,12 +189,16 @@ def content_hash(content: Mapping[str, bytes]) -> str:
     return _hash_of(_digests(content))
 
 
+def _is_whole(parts: Collection[str]) -> bool:
+    return set(CONTENT) <= set(parts) <= {*CONTENT, *OPTIONAL}
+
+
 def _digests(content: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: hashlib.sha256(content[name]).hexdigest() for name in CONTENT}
+    return {name: hashlib.sha256(content[name]).hexdigest() for name in (*CONTENT, *OPTIONAL) if name in content}
 
 
 def _hash_of(digests: Mapping[str, str]) -> str:
-    text = "".join(f"{digests[name]}  {name}\n" for name in CONTENT)
+    text = "".join(f"{digests[name]}  {name}\n" for name in (*CONTENT, *OPTIONAL) if name in digests)
     return hashlib.sha256(f"lianxin bundle {FORMAT}\n{text}".encode()).hexdigest()
 
 

@@ -11,19 +11,23 @@ import logging
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from credit.errors import TrainingFailed
 from training.bundle import ScoringBundle
+from training.keys import HOME_KEY, read_or_make_key
+from training.seal import public_key_hex
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "lianxin-credit"
 EXPERIMENT = "lianxin-credit"
@@ -42,6 +46,9 @@ _SAFE_DEFAULTS = {
     "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+
+
+_OF_PROJECT = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,72 +72,124 @@ def record_run(
 ) -> RecordedVersion:
     """Record a training and register its model as the challenger.
 
-    ``documents`` are stored as JSON (data digests, counts), ``plots`` as PNG, the bundle as a folder, the booster as a
-    logged model with its signature.
+    ``documents`` are stored as JSON (data digests, counts), ``plots`` as PNG, the bundle as a folder signed by the home's key (the
+    trainer's), and the model with signature, input example and code, so that ``mlflow.pyfunc`` scores as the service does.
     """
-    with _opened(home) as client:
+    key = read_or_make_key(home / HOME_KEY)
+    with _opened(home) as client, TemporaryDirectory() as work:
         import mlflow
 
+        folder = Path(work) / "bundle"
+        bundle.save(folder, key=key)
         experiment = mlflow.set_experiment(EXPERIMENT)
         with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
             run_id: str = run.info.run_id
             mlflow.log_params(dict(params))
             mlflow.log_metrics(dict(measures))
-            mlflow.set_tags({"bundle_sha256": bundle.content_hash})
+            mlflow.set_tags({"bundle_sha256": bundle.content_hash, "trainer_key": public_key_hex(key.public_key())})
             for name, document in documents.items():
                 mlflow.log_dict(document, f"{name}.json")
             for name, figure in plots.items():
                 mlflow.log_figure(figure, f"plots/{name}.png")
-            with TemporaryDirectory() as folder:
-                bundle.save(Path(folder) / "bundle")
-                mlflow.log_artifacts(str(Path(folder) / "bundle"), "bundle")
-            model_id, source = _log_booster(bundle)
+            mlflow.log_artifacts(str(folder), "bundle")
+            model_id, source = _log_model(bundle, folder)
         _register(client, run_id=run_id, model_id=model_id, source=source, bundle=bundle)
     return version_at(home, CHALLENGER)
 
 
 def version_at(home: Path, alias: str) -> RecordedVersion:
     """Return the version an alias points at; raise `TrainingFailed` where there is none."""
+    return _find(home, f"with the alias {alias!r}", lambda client: client.get_model_version_by_alias(MODEL, alias))
+
+
+def version_of(home: Path, number: str) -> RecordedVersion:
+    """Return the version of that number; raise `TrainingFailed` where there is none."""
+    return _find(home, f"of version {number}", lambda client: client.get_model_version(MODEL, number))
+
+
+def champion_bundle(home: Path) -> ScoringBundle | None:
+    """Return the champion's recorded bundle, None where there is no champion."""
+    try:
+        return ScoringBundle.load(version_at(home, CHAMPION).bundle)
+    except TrainingFailed:
+        return None
+
+
+def read_document(home: Path, run_id: str, name: str) -> bytes | None:
+    """Return a file of a run, None where it has none of that name."""
+    with _opened(home) as client:
+        path = _artifacts(client, run_id) / name
+        return path.read_bytes() if path.is_file() else None
+
+
+def move_champion(home: Path, version: RecordedVersion, tags: Mapping[str, str], documents: Mapping[str, bytes]) -> None:
+    """Let ``champion`` point at the challenger, which keeps ``tags``, the number of the former one, and ``documents`` in its run."""
+    with _opened(home) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            former = str(client.get_model_version_by_alias(MODEL, CHAMPION).version)
+        except MlflowException:
+            former = ""
+        for name, data in documents.items():
+            (_artifacts(client, version.run_id) / name).write_bytes(data)
+        for name, text in {**tags, "former_champion": former}.items():
+            client.set_model_version_tag(MODEL, version.version, name, text)
+        client.set_registered_model_alias(MODEL, CHAMPION, version.version)
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+
+
+def return_champion(home: Path, *, left: RecordedVersion, back: RecordedVersion, tags: Mapping[str, str]) -> None:
+    """Let ``champion`` point at a former one again; ``tags`` stand on the version that is left, and in a run of their own."""
+    with _opened(home) as client:
+        import mlflow
+
+        experiment = mlflow.set_experiment(EXPERIMENT)
+        told = {**tags, "left_version": left.version, "champion_version": back.version, "mlflow.runName": "rollback"}
+        run = client.create_run(experiment.experiment_id, tags=told)
+        for name, text in tags.items():
+            client.set_model_version_tag(MODEL, left.version, name, text)
+        client.set_registered_model_alias(MODEL, CHAMPION, back.version)
+        client.set_terminated(run.info.run_id)
+
+
+def _find(home: Path, which: str, ask: "Callable[[MlflowClient], ModelVersion]") -> RecordedVersion:
     if not (home / "mlflow.db").exists():
         raise TrainingFailed(f"{home} must hold mlflow.db, and no model was ever recorded there: train one first")
     with _opened(home) as client:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = client.get_model_version_by_alias(MODEL, alias)
+            found = ask(client)
         except MlflowException as error:
-            raise TrainingFailed(f"{home} has no model with the alias {alias!r}: train one (and promote it) first") from error
-        run = client.get_run(str(found.run_id))
-        return RecordedVersion(
-            version=str(found.version),
-            run_id=str(found.run_id),
-            tags=dict(found.tags),
-            bundle=Path(run.info.artifact_uri) / "bundle",
-        )
+            raise TrainingFailed(f"{home} has no model {which}: train one (and promote it) first") from error
+        bundle = _artifacts(client, str(found.run_id)) / "bundle"
+        return RecordedVersion(version=str(found.version), run_id=str(found.run_id), tags=dict(found.tags), bundle=bundle)
 
 
-def move_champion(home: Path, version: RecordedVersion, tags: Mapping[str, str]) -> None:
-    """Let ``champion`` point at a version, take ``challenger`` away from it, and note ``tags`` on it."""
-    with _opened(home) as client:
-        for name, text in tags.items():
-            client.set_model_version_tag(MODEL, version.version, name, text)
-        client.set_registered_model_alias(MODEL, CHAMPION, version.version)
-        client.delete_registered_model_alias(MODEL, CHALLENGER)
+def _artifacts(client: "MlflowClient", run_id: str) -> Path:
+    """Return the folder of a run's files; MLflow's own way there is kept by it past a move of the home."""
+    return Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
 
 
-def _log_booster(bundle: ScoringBundle) -> tuple[str, str]:
+def _log_model(bundle: ScoringBundle, folder: Path) -> tuple[str, str]:
     import mlflow
-    import numpy as np
-    from lightgbm import Booster
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.types import ColSpec, Schema
 
-    booster = Booster(model_str=bundle.content["model.txt"].decode())
-    values = TensorSpec(np.dtype(np.float64), (-1, len(bundle.names)))
-    logged = mlflow.lightgbm.log_model(
-        booster,
-        name="booster",
-        signature=mlflow.models.ModelSignature(Schema([values]), Schema([TensorSpec(np.dtype(np.float64), (-1,))])),
-        pip_requirements=["lightgbm", "numpy"],
+    from training.served_model import example_rows
+
+    numbers = ["points", "pd_12m", "grade", "base_points", *(f"points_{name}" for name in bundle.names)]
+    features = [ColSpec("double", name) for name in bundle.names]
+    outputs = [ColSpec("string" if name == "grade" else "double", name) for name in numbers]
+    package = Path(__file__).parents[1]
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        loader_module="training.served_model",
+        data_path=str(folder),
+        code_paths=[str(package / "credit"), str(package / "training")],
+        signature=mlflow.models.ModelSignature(Schema([*features]), Schema([*outputs])),
+        input_example=example_rows(bundle),
+        pip_requirements=[f"{name}=={version(name)}" for name in ("lightgbm", "numpy", "pandas", "cryptography")],
     )
     return logged.model_id, logged.model_uri
 
@@ -142,8 +201,8 @@ def _register(client: "MlflowClient", *, run_id: str, model_id: str, source: str
         client.get_registered_model(MODEL)
     except MlflowException:
         client.create_registered_model(MODEL)
-    version = client.create_model_version(MODEL, source, run_id, tags={"bundle_sha256": bundle.content_hash}, model_id=model_id)
-    client.set_registered_model_alias(MODEL, CHALLENGER, version.version)
+    made = client.create_model_version(MODEL, source, run_id, tags={"bundle_sha256": bundle.content_hash}, model_id=model_id)
+    client.set_registered_model_alias(MODEL, CHALLENGER, made.version)
 
 
 @contextmanager
@@ -155,6 +214,8 @@ def _opened(home: Path) -> Iterator["MlflowClient"]:
         # MLflow warns of its own type hints and of its own use of SQLAlchemy: nothing a reader here can act upon.
         warnings.simplefilter("ignore")
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Under `mlflow run` these name the project's own run, which may live in another store.
+        of_project = {name: os.environ.pop(name) for name in _OF_PROJECT if name in os.environ}
         for name, value in _SAFE_DEFAULTS.items():
             os.environ.setdefault(name, value)
         import mlflow
@@ -175,6 +236,7 @@ def _opened(home: Path) -> Iterator["MlflowClient"]:
             _settle(home, home.name)
             mlflow.set_tracking_uri(before[0])
             mlflow.set_registry_uri(before[1])
+            os.environ.update(of_project)
 
 
 def _settle(home: Path, prefix: str) -> None:

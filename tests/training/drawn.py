@@ -77,7 +77,7 @@ def model_text(threads: int = 1) -> str:
             "learning_rate": 0.1,
             "min_data_in_leaf": 40,
             "monotone_constraints": list(DIRECTIONS),
-            "monotone_constraints_method": "intermediate",
+            "monotone_constraints_method": "basic",
             "deterministic": True,
             "force_row_wise": True,
             "seed": 7,

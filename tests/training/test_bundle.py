@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as hnp
 from credit.errors import BundleInvalid, BundleTampered, LianxinError, OutOfRange
 from tests.training import drawn
 from training.bundle import ScoringBundle
-from training.seal import CONTENT, MANIFEST, SIGNATURE, public_key_hex, seal
+from training.monotone import prove
+from training.seal import CONTENT, MANIFEST, OPTIONAL, SIGNATURE, content_hash, public_key_hex, seal
 
 KEY = Ed25519PrivateKey.generate()
 TRUSTED = public_key_hex(KEY.public_key())
@@ -173,6 +174,7 @@ def _escape(folder: Path) -> None:
         _pipe,
         _escape,
         lambda folder: (folder / "extra.py").write_text("print()"),
+        lambda folder: (folder / "monotone.json").unlink(),
         lambda folder: (folder / "more").mkdir(),
         lambda folder: (folder / SIGNATURE).write_text("0" * 64),
         lambda folder: (folder / SIGNATURE).unlink(),
@@ -201,7 +203,7 @@ def test_a_file_above_the_size_limit_is_refused(released: Path, monkeypatch: pyt
 def test_every_flipped_byte_and_truncation_is_refused_before_parsing(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.bundle.first_parse", lambda *_: pytest.fail("parsed before verified"))
     generator = random.Random(20261121)
-    for name in [*CONTENT, MANIFEST, SIGNATURE] * 30:
+    for name in [*CONTENT, *OPTIONAL, MANIFEST, SIGNATURE] * 30:
         original = (released / name).read_bytes()
         position = generator.randrange(len(original))
         flipped = original[:position] + bytes([original[position] ^ generator.randint(1, 255)]) + original[position + 1 :]
@@ -241,6 +243,7 @@ def test_golden_rows_that_differ_in_one_bit_are_refused(tmp_path: Path) -> None:
         ("catalog.json", "[]"),
         ("reference.json", "{}"),
         ("model.json", "not json"),
+        ("monotone.json", "{}"),
         ("golden.json", '{"rows": [], "points": [], "pd": []}'),
     ],
 )
@@ -248,6 +251,44 @@ def test_a_signed_part_of_another_form_is_refused_with_a_clear_message(tmp_path:
     seal(tmp_path / "bundle", {**BUNDLE.content, name: text.encode()}, {}, KEY)
     with pytest.raises(BundleInvalid):
         ScoringBundle.load(tmp_path / "bundle", trusted_key=TRUSTED)
+
+
+def test_the_bundle_carries_the_proof_of_its_own_trees(released: Path) -> None:
+    loaded = ScoringBundle.load(released, trusted_key=TRUSTED)
+    assert loaded.monotone == BUNDLE.monotone == prove(drawn.model_text(), drawn.NAMES, drawn.DIRECTIONS)
+    assert loaded.monotone is not None
+    assert (loaded.monotone.verdict, len(loaded.monotone.features)) == ("monotone", 5)
+
+
+def test_trees_that_break_a_direction_make_no_bundle() -> None:
+    catalog = drawn.catalog()
+    catalog[5]["direction"] = 1
+    with pytest.raises(BundleInvalid, match=r"monotone\.json says violated.*orders_count_30d rises from leaf"):
+        drawn.bundle(catalog=catalog)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "says"),
+    [
+        ("verdict", "violated", "says violated"),
+        ("verdict", "undecided", "says undecided"),
+        ("model_sha256", "0" * 64, r"must be of this model\.txt"),
+        ("features", [], "every promised direction"),
+    ],
+)
+def test_a_signed_certificate_that_does_not_fit_is_refused(tmp_path: Path, part: str, value: object, says: str) -> None:
+    certificate = {**json.loads(BUNDLE.content["monotone.json"]), part: value}
+    seal(tmp_path / "bundle", {**BUNDLE.content, "monotone.json": json.dumps(certificate).encode()}, {}, KEY)
+    with pytest.raises(BundleInvalid, match=says):
+        ScoringBundle.load(tmp_path / "bundle", trusted_key=TRUSTED)
+
+
+def test_a_bundle_from_before_there_were_certificates_loads_without_one(tmp_path: Path) -> None:
+    older = {name: BUNDLE.content[name] for name in CONTENT}
+    seal(tmp_path / "bundle", older, {}, KEY)
+    loaded = ScoringBundle.load(tmp_path / "bundle", trusted_key=TRUSTED)
+    assert loaded.monotone is None
+    assert loaded.content_hash == content_hash(older) != BUNDLE.content_hash
 
 
 def test_a_bundle_is_never_overwritten(released: Path) -> None:

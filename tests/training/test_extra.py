@@ -10,7 +10,8 @@ import pytest
 from credit.errors import TrainingFailed
 from training import extra
 from training.pipeline import train
-from training.release import promote, release
+from training.promotion import find_candidate
+from training.release import release, rollback
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -34,7 +35,9 @@ def test_training_names_the_missing_packages_before_it_reads_anything(tmp_path: 
 @pytest.mark.usefixtures("core_only")
 def test_promotion_and_release_name_mlflow_first(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailed, match=r"lianxin\[train\].*not found: mlflow\)"):
-        promote(tmp_path / "mlruns", approver="", at=AT)
+        find_candidate(tmp_path / "mlruns", dossier=None, at=AT)
+    with pytest.raises(TrainingFailed, match=r"lianxin\[train\].*not found: mlflow\)"):
+        rollback(tmp_path / "mlruns", tmp_path / "out", by="", why="", at=AT)
     with pytest.raises(TrainingFailed, match=r"lianxin\[train\].*not found: mlflow\)"):
         release(tmp_path / "mlruns", tmp_path / "out", at=AT)
     assert list(tmp_path.iterdir()) == []

@@ -60,9 +60,10 @@ def test_progress_tells_shares_up_to_one() -> None:
     assert all(0 < share <= 1 for _, share in told)
 
 
-def test_the_advanced_monotone_method_is_refused() -> None:
-    with pytest.raises(OutOfRange, match="advanced breaks the promise"):
-        BoosterParams(monotone_constraints_method="advanced")
+@pytest.mark.parametrize("method", ["intermediate", "advanced"])
+def test_monotone_methods_that_break_their_promise_are_refused(method: str) -> None:
+    with pytest.raises(OutOfRange, match="others break the promise"):
+        BoosterParams(monotone_constraints_method=method)
 
 
 def test_one_fold_is_refused() -> None:
