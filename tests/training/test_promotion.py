@@ -106,7 +106,7 @@ def test_a_model_without_its_proof_is_not_promoted_whatever_its_dossier_says_or_
     record(home, ScoringBundle.load(tmp_path / "old"))
     path = dossier(ScoringBundle.load(tmp_path / "old"), tmp_path / "dossier.json")
     for words in (None, {"monotone": "please"}):
-        with pytest.raises(GateFailed, match="monotone: .* no certificate"):
+        with pytest.raises(GateFailed, match=r"monotone: .* no certificate"):
             approval(home, path, overrides=words, explanations=words)
 
 
