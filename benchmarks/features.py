@@ -24,6 +24,8 @@ from benchmarks.features_peers.platform import draw_platform
 from benchmarks.features_peers.workload import NAMES, as_of_dates, differences, load
 
 MEASURES = ("scan", "polars", "duckdb", "pandas", "getml", "growth", "threads", "supplier", "rows")
+BESIDE = {"polars": ("polars daily",), "DuckDB per date": ("DuckDB prepared, per date",)}
+"""Other plans of a peer, run in the first round and shown without a mark."""
 PEERS = {"polars": "polars", "duckdb": "DuckDB per date", "pandas": "pandas per date", "getml": "FastProp"}
 GOALS = {
     "scan": ("9", "6"), "polars": ("3.5", "5"), "duckdb": ("11", "20"), "pandas": ("14", "20"), "getml": ("15", "20"),
@@ -94,7 +96,7 @@ def compare_peers(settings: Settings, work: Path) -> dict[str, list[Measured]]:
             continue
         side = PEERS.get(name, name)
         if is_there(side, settings.getml_python if side == "FastProp" else sys.executable):
-            sides += [side, "polars daily"] if side == "polars" else [side]
+            sides += [side, *BESIDE.get(side, ())]
         else:
             print(f"{side}: not installed, left out (extra `bench`; getML by --getml-python)")
     if sides == ["ours"]:
@@ -103,7 +105,7 @@ def compare_peers(settings: Settings, work: Path) -> dict[str, list[Measured]]:
     rounds: dict[str, list[Measured]] = {side: [] for side in sides}
     for number in range(settings.rounds):
         for side in sides:
-            if side == "polars daily" and number:
+            if number and any(side in others for others in BESIDE.values()):
                 continue
             sample = settings.sample_dates if side.endswith("per date") else 0
             found = _run(settings, side, folder, work / side, sample=sample)
@@ -138,8 +140,9 @@ def _print_peers(settings: Settings, rounds: dict[str, list[Measured]]) -> None:
         else:
             ratio = _median([run.over(settings.as_ofs) / mine.seconds for mine, run in pairs])
             show(name, f"{PEERS[name]} / ours", f"{ratio:.1f}", total + sample)
-    if daily := rounds.get("polars daily"):
-        print(f"    the other Polars plan, by days, once: {daily[0].seconds:.2f} CPU s")
+    for side in (other for others in BESIDE.values() for other in others if other in rounds):
+        spent = rounds[side][0].over(settings.as_ofs)
+        print(f"    another plan, once: {side}: {spent:.2f} CPU s, {spent / ours[0].seconds:.1f} times ours")
 
 
 def measure_growth(settings: Settings, work: Path) -> None:

@@ -29,7 +29,10 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One principal reason: what was found, what it is compared with, and the points it costs (above 0)."""
+    """One principal reason: the points a family of factors costs (above 0), and of the factor that costs most what was found.
+
+    Feature, value, reference and texts are that factor's.
+    """
 
     code: str
     family: str
@@ -51,7 +54,7 @@ def principal_reasons(
     reference_contributions: Sequence[float],
     limit: int = PRINCIPAL_REASONS,
 ) -> tuple[Reason, ...]:
-    """Return the factors that cost most points against the reference supplier, worst first, one per family.
+    """Return the families that cost most points against the reference supplier, worst first, each with its worst factor.
 
     Parameters
     ----------
@@ -67,24 +70,27 @@ def principal_reasons(
     Returns
     -------
     tuple of Reason
-        ``points`` is the reference's contribution less the supplier's, above 0. A reason is given only by a factor whose
-        direction is promised and whose value is known and reads worse than the reference: what nobody could check or act
-        upon, a missing value or a factor without a direction, is no reason.
+        Points lost are the reference's contribution less the supplier's; a reason's are those of its family's factors whose
+        direction is promised and whose value is known and reads worse than the reference, together, above 0. What nobody could
+        check or act upon, a missing value or a factor without a direction, is no reason and adds to none.
+
+    Notes
+    -----
+    A family's factors measure one thing over several windows, and which of them a fit leans on is luck: a family's total survives
+    refits on resampled suppliers more often than its largest part (docs/benchmarks.md, "Whether the reasons would have been
+    others").
     """
     lengths = {len(factors), len(values), len(contributions), len(reference_values), len(reference_contributions)}
     if len(lengths) != 1:
         raise OutOfRange(f"factors, values, contributions and references must have one length, found {sorted(lengths)}")
-    lost = [
-        (reference_contributions[i] - contributions[i], i)
-        for i in range(len(factors))
-        if _reads_worse(factors[i], values[i], reference_values[i])
-    ]
-    ordered = sorted((item for item in lost if item[0] > 0), key=lambda item: (-item[0], item[1]))
-    chosen: dict[str, Reason] = {}
-    for points, i in ordered:
-        if len(chosen) < limit and factors[i].family not in chosen:
-            chosen[factors[i].family] = _reason(factors[i], points, values[i], reference_values[i])
-    return tuple(chosen.values())
+    worse: dict[str, list[tuple[float, int]]] = {}
+    for i, factor in enumerate(factors):
+        if _reads_worse(factor, values[i], reference_values[i]):
+            worse.setdefault(factor.family, []).append((reference_contributions[i] - contributions[i], i))
+    # Of equal ones the first in the factors' order.
+    families = [(sum(points for points, _ in lost), *min((-points, i) for points, i in lost)) for lost in worse.values()]
+    ordered = sorted(((total, i) for total, _, i in families if total > 0), key=lambda item: (-item[0], item[1]))
+    return tuple(_reason(factors[i], total, values[i], reference_values[i]) for total, i in ordered[:limit])
 
 
 def _reads_worse(factor: Factor, value: float, reference: float) -> bool:

@@ -112,13 +112,7 @@ def _count_characters(data, offsets, valid, out):
             out[i] = n
 
 
-@jit
-def _unpack(bits, start, out):
-    for i in range(len(out)):
-        out[i] = (bits[(start + i) >> 3] >> ((start + i) & 7)) & 1
-
-
-BATCH_ROWS: Final = 65_536
+BATCH_ROWS: Final = 16_384
 """Rows looked at together: few enough that all they become stays in the processor's cache."""
 
 
@@ -143,7 +137,8 @@ def _cells(column: Any, skipped: int, rows: int) -> Cells:
     buffers = column.buffers
     valid = np.ones(rows, dtype=np.bool_)
     if len(buffers[0]):
-        _unpack(np.frombuffer(buffers[0], dtype=np.uint8), start, valid)
+        bits = np.frombuffer(buffers[0], dtype=np.uint8, count=(start + rows + 7) // 8)
+        valid = np.unpackbits(bits, count=start + rows, bitorder="little")[start:].view(np.bool_)
     if kind in _OFFSETS:
         offsets = np.frombuffer(buffers[1], dtype=_OFFSETS[kind], count=start + rows + 1)[start:].astype(np.int64)
         data = np.frombuffer(buffers[2], dtype=np.uint8) if len(buffers[2]) else nothing

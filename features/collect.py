@@ -8,9 +8,11 @@ with a batch and a bucket, not with the events.
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import duckdb
@@ -22,7 +24,7 @@ from features.arrow import Cells, chunks
 from features.compiled import jit
 from features.identity import IdIndex
 from features.records import MOVABLE, RECORDS, Codes, Records, RecordTable, Score, select_list, to_records, void_records
-from features.segment import NO_LABELS, TABLES, Labels, Segment, by_supplier, concatenate, gather, joined, order_by
+from features.segment import NO_LABELS, TABLES, Labels, Segment, arrange, by_supplier, concatenate, joined, order_by
 
 BUCKET_ROWS: Final = 400_000
 """Rows of all tables a bucket of suppliers is to have, so that it stays in a few tens of megabytes."""
@@ -83,6 +85,7 @@ class Collected:
     _spill: tempfile.TemporaryDirectory[str] | None = None
     _kept: int = 0
     _files: dict[str, FileIO] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def buckets(self) -> int:
@@ -95,15 +98,15 @@ class Collected:
             raise UnknownSupplier(
                 f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin data check DIR`"
             )
-        order, starts = order_by(records["supplier"] // self.width, 0, self.buckets)
-        is_sorted = self.buckets == 1
-        ordered = records if is_sorted else gather(records, order)
-        kept = NO_LABELS if labels is None else labels if is_sorted else labels.take(order)
+        buckets = records["supplier"] // self.width
+        ordered, starts = arrange(records, buckets, 0, self.buckets)
+        kept = NO_LABELS if labels is None else labels.take(order_by(buckets, 0, starts))
         size = ordered.nbytes + kept.data.nbytes + kept.starts.nbytes
-        is_kept = self._kept + size <= memory
-        self._kept += size if is_kept else 0
-        batch = _Kept(starts, ordered, kept) if is_kept else self._spilled(table, starts, ordered, kept)
-        self._batches.setdefault(table, []).append(batch)
+        with self._lock:
+            is_kept = self._kept + size <= memory
+            self._kept += size if is_kept else 0
+            batch = _Kept(starts, ordered, kept) if is_kept else self._spilled(table, starts, ordered, kept)
+            self._batches.setdefault(table, []).append(batch)
 
     def _spilled(self, table: str, starts: npt.NDArray[np.int64], records: Records, labels: Labels) -> _Spilled:
         try:
@@ -175,6 +178,7 @@ def collect(
     score: Score | None = None,
     memory: int = MEMORY,
     bucket_rows: int = BUCKET_ROWS,
+    threads: int = 1,
 ) -> Collected:
     """Read the tables of the contract once and return their records by bucket of suppliers.
 
@@ -198,11 +202,13 @@ def collect(
         Bytes of records to keep before the rest goes to disk.
     bucket_rows : int
         Rows a bucket is to have.
+    threads : int
+        Tables read at a time. With more than one the codes of counterparties depend on which table is met first, and nothing else.
     """
     cursor = con.cursor()
     cursor.execute("SET TimeZone = 'UTC'")
     named = [table for table in TABLES if table in tables]
-    reading = _Reading(cursor, zone, labels, is_wanted, score, memory, bucket_rows)
+    reading = _Reading(cursor, zone, labels, is_wanted, score, memory, bucket_rows, threads)
     if codes is not None:
         return reading.collect(named, codes)
     try:
@@ -222,37 +228,41 @@ class _Reading:
     score: Score | None
     memory: int
     bucket_rows: int
+    threads: int
 
     def collect(self, tables: list[str], codes: Codes) -> Collected:
         """Read the tables once."""
-        rows = sum(int(self.con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables)
-        out = Collected(codes, max(-(-codes.suppliers.count // max(rows // self.bucket_rows, 1)), 1))
+        rows = {table: int(self.con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]) for table in tables}
+        out = Collected(codes, max(-(-codes.suppliers.count // max(sum(rows.values()) // self.bucket_rows, 1)), 1))
+        largest_first = sorted(tables, key=lambda table: -rows[table]) if self.threads > 1 else tables
         try:
-            for table in tables:
-                self._read(RECORDS[table], out)
+            with ThreadPoolExecutor(self.threads) as pool:
+                for _ in pool.map(lambda table: self._read(self.con.cursor(), RECORDS[table], out), largest_first):
+                    pass
         except BaseException:
             out.close()
             raise
         return out
 
-    def _read(self, spec: RecordTable, out: Collected) -> None:
-        is_corrected = bool(self.con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
+    def _read(self, con: duckdb.DuckDBPyConnection, spec: RecordTable, out: Collected) -> None:
+        con.execute("SET TimeZone = 'UTC'")
+        is_corrected = bool(con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
         is_keyed = self.labels or spec.table == "orders" or is_corrected
-        columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed)
-        for cells in chunks(self.con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
+        columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed, is_corrected=is_corrected)
+        for cells in chunks(con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
             records = to_records(spec, cells, out.codes, self.zone, self.score)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
         if spec.table in MOVABLE and is_corrected:
-            self._add_moved(spec, out)
+            self._add_moved(con, spec, out)
 
-    def _add_moved(self, spec: RecordTable, out: Collected) -> None:
+    def _add_moved(self, con: duckdb.DuckDBPyConnection, spec: RecordTable, out: Collected) -> None:
         """Tell every supplier a row ever stood with when it was recorded with another: a void record, which ends the older version."""
         key = spec.key[0]
         moved = f"SELECT {key} FROM {spec.table} GROUP BY {key} HAVING count(DISTINCT supplier_id) > 1"
         query = f"""
             SELECT DISTINCT m.supplier_id, w.{key}, w.recorded_at FROM {spec.table} m JOIN {spec.table} w
             ON m.{key} = w.{key} AND m.supplier_id <> w.supplier_id WHERE m.{key} IN ({moved})"""
-        for cells in chunks(self.con.sql(query)):
+        for cells in chunks(con.sql(query)):
             records = void_records(spec, cells, out.codes, self.zone)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
 

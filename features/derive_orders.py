@@ -38,8 +38,14 @@ def derive_orders(orders, fulfilments, facts, n):
         n = tell(facts, n, _PLACED, ordered, since, until, party, i, amount, term, is_promised, amount % ROUND_FEN == 0)
         n = tell(facts, n, _CANCELLED, orders[i].cancelled, since, until, party, i, amount)
         if is_first[i]:
-            n = _derive_state(orders, i, following, fulfilments, f_following, first_delivery[i], next_delivery, scratch, facts, n)
             f = first_delivery[i]
+            if following[i] < 0 and _is_plain(orders, i, fulfilments, f, f_following, next_delivery):
+                closed = NONE if f < 0 else _arrived(fulfilments[f], orders[i].quantity)
+                n = _tell_due(orders, i, _earlier(closed, orders[i].cancelled), NEVER, FOREVER, facts, n)
+                if f >= 0:
+                    n = _tell_delivery(orders[i], fulfilments[f], f, ordered, FOREVER, facts, n)
+                continue
+            n = _derive_state(orders, i, following, fulfilments, f_following, f, next_delivery, scratch, facts, n)
             while f >= 0:
                 n = _derive_delivery(orders, i, following, fulfilments, f, f_following, facts, n)
                 f = next_delivery[f]
@@ -74,9 +80,6 @@ def _tell_due(orders, i, closed, since, until, facts, n):
 @jit
 def _derive_state(orders, i, following, fulfilments, f_following, first_delivery, next_delivery, scratch, facts, n):
     """When the order was closed, as believed between each two recordings of it or of its deliveries."""
-    if following[i] < 0 and _is_plain(orders, i, fulfilments, f_following, first_delivery, next_delivery):
-        closed = NONE if first_delivery < 0 else _arrived(fulfilments[first_delivery], orders[i].quantity)
-        return _tell_due(orders, i, _earlier(closed, orders[i].cancelled), NEVER, FOREVER, facts, n)
     moments, days = scratch[0], scratch[1]
     size = _moments(orders, i, following, fulfilments, f_following, first_delivery, next_delivery, moments, days)
     for m in range(size):
@@ -90,9 +93,8 @@ def _derive_state(orders, i, following, fulfilments, f_following, first_delivery
 
 
 @jit
-def _is_plain(orders, i, fulfilments, f_following, first_delivery, next_delivery):
+def _is_plain(orders, i, fulfilments, f, f_following, next_delivery):
     """Whether nothing about the order was recorded but at its own time, and it came in one piece if at all: most orders."""
-    f = first_delivery
     return orders[i].recorded == ALWAYS and (f < 0 or (next_delivery[f] < 0 and f_following[f] < 0 and fulfilments[f].recorded == ALWAYS))
 
 

@@ -5,6 +5,8 @@ row's bytes begin. The hash is XXH64 (Yann Collet's specification, seed 0), spel
 and in every year: a stored ledger compares by it. Two ids of one supplier are confused with a chance of n^2 / 2^65; codes compare bytes.
 """
 
+from contextlib import nullcontext
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -139,6 +141,7 @@ class IdIndex:
     def __init__(self) -> None:
         """Begin without an id."""
         self.count = 0
+        self._lock = Lock()
         self._store = np.empty(1024, dtype=np.uint8)
         self._starts = np.zeros(2, dtype=np.int64)
         self._slots = np.full(1024, -1, dtype=np.int32)
@@ -147,17 +150,22 @@ class IdIndex:
     def encode(
         self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], *, grow: bool = True
     ) -> npt.NDArray[np.int32]:
-        """Return each row's code (rows,); -1 without an id, -2 for an unknown one where the index may not grow."""
+        """Return each row's code (rows,); -1 without an id, -2 for an unknown one where the index may not grow.
+
+        Any number of threads may ask; those that may make it grow wait for one another.
+        """
         rows = len(offsets) - 1
         codes = np.empty(rows, dtype=np.int32)
         for low in range(0, rows, _CHUNK):
             high = min(low + _CHUNK, rows)
-            if grow:
-                self._make_room(high - low, int(offsets[high] - offsets[low]))
-            self.count = _encode(
-                data, offsets[low : high + 1], valid[low:high], self._slots, self._hashes, self._store, self._starts,
-                self.count, grow, codes[low:high],
-            )  # fmt: skip
+            with self._lock if grow else nullcontext():
+                if grow:
+                    self._make_room(high - low, int(offsets[high] - offsets[low]))
+                found = _encode(
+                    data, offsets[low : high + 1], valid[low:high], self._slots, self._hashes, self._store, self._starts,
+                    self.count, grow, codes[low:high],
+                )  # fmt: skip
+                self.count = found if grow else self.count
         return codes
 
     def _make_room(self, rows: int, size: int) -> None:

@@ -88,9 +88,11 @@ class RecordTable:
         link = [self.link] if self.link else []
         return tuple(dict.fromkeys(["supplier_id", *self.key, *link, *fields, "recorded_at"]))
 
-    def columns_read(self, is_wanted: Callable[[str], bool], *, is_keyed: bool) -> tuple[str, ...]:
-        """Return the columns that are read where only some are wanted (asked as table.column); the key only if rows have versions."""
-        needed = {"supplier_id", "recorded_at", self.link, *self.always, *(self.key if is_keyed else ())}
+    def columns_read(self, is_wanted: Callable[[str], bool], *, is_keyed: bool, is_corrected: bool = True) -> tuple[str, ...]:
+        """Return the columns that are read where only some are wanted (asked as table.column); the time of recording only where
+        any row has one, the key only where rows have versions.
+        """
+        needed = {"supplier_id", self.link, *self.always, *(("recorded_at",) if is_corrected else ()), *(self.key if is_keyed else ())}
         return tuple(name for name in self.columns if name in needed or is_wanted(f"{self.table}.{name}"))
 
 
@@ -287,7 +289,8 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
     ----------
     table : RecordTable
     cells : mapping of str to Cells
-        The table's columns by name. What no feature wants may be left out (`text`), and the key where no row has a second version.
+        The table's columns by name. What no feature wants may be left out (`text`), and the key where no row has a second version;
+        without `recorded_at` no row has one.
     codes : Codes
     zone : str
         Civil days are days of this zone.
@@ -320,11 +323,14 @@ def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, z
 
 def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
     """Records that say of whom, when, and under which key; nothing else yet."""
-    supplier, recorded = cells["supplier_id"], cells["recorded_at"]
+    supplier, recorded = cells["supplier_id"], cells.get("recorded_at")
     out = np.zeros(len(supplier), dtype=table.dtype)
     out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
-    put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
-    civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
+    if recorded is None:
+        out["recorded"], out["recorded_day"] = ALWAYS, NONE
+    else:
+        put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
+        civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
     if all(name in cells for name in table.key):
         out["key"] = _hash_of([cells[name] for name in table.key], len(supplier))
     return out

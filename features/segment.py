@@ -65,32 +65,22 @@ def _copy(data, starts, rows, out, out_starts):
 
 
 @jit
-def _order_by(codes, low, count, order, starts):
-    """Places of rows by code, each code's in their order, and where each code begins."""
-    starts[:] = 0
+def _scatter(words, codes, low, starts, out):
+    at = starts[:-1].copy()
     for i in range(len(codes)):
-        starts[codes[i] - low + 1] += 1
-    for c in range(count):
-        starts[c + 1] += starts[c]
-    at = starts[:count].copy()
-    for i in range(len(codes)):
-        c = codes[i] - low
-        order[at[c]] = i
-        at[c] += 1
-
-
-def order_by(codes: npt.NDArray[np.int32], low: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the stable order of rows by code, codes from `low` to before `low + count`, and where each code begins (count + 1,)."""
-    order, starts = np.empty(len(codes), dtype=np.int64), np.empty(count + 1, dtype=np.int64)
-    _order_by(codes, low, count, order, starts)
-    return order, starts
+        place = at[codes[i] - low]
+        at[codes[i] - low] = place + 1
+        for j in range(words.shape[1]):
+            out[place, j] = words[i, j]
 
 
 @jit
-def _gather(words, order, out):
-    for i in range(len(order)):
-        for j in range(words.shape[1]):
-            out[i, j] = words[order[i], j]
+def _count(codes, low, starts):
+    starts[:] = 0
+    for i in range(len(codes)):
+        starts[codes[i] - low + 1] += 1
+    for c in range(len(starts) - 1):
+        starts[c + 1] += starts[c]
 
 
 def concatenate(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:
@@ -99,12 +89,27 @@ def concatenate(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:
     return whole.view(dtype)
 
 
-def gather(records: Records, order: npt.NDArray[np.int64]) -> Records:
-    """Return records in an order; as 8-byte words, which is several times faster than field by field."""
-    out = np.empty(len(order), dtype=records.dtype)
-    words = records.dtype.itemsize // 8
-    _gather(np.ascontiguousarray(records).view(np.int64).reshape(-1, words), order, out.view(np.int64).reshape(-1, words))
-    return out
+def arrange(records: Records, codes: npt.NDArray[np.int32], low: int, count: int) -> tuple[Records, npt.NDArray[np.int64]]:
+    """Return records by code, each code's in their order, and where each code begins (count + 1,); codes from `low` on.
+
+    Read in their order and written to as many places as there are codes, as 8-byte words: several times faster than picking.
+    """
+    starts, out = np.empty(count + 1, dtype=np.int64), np.empty_like(records)
+    _count(codes, low, starts)
+    _scatter(words_of(records), codes, low, starts, words_of(out))
+    return out, starts
+
+
+def order_by(codes: npt.NDArray[np.int32], low: int, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the places of rows by code, each code's in their order, given where each code begins."""
+    places, order = np.arange(len(codes), dtype=np.int64).reshape(-1, 1), np.empty((len(codes), 1), dtype=np.int64)
+    _scatter(places, codes, low, starts, order)
+    return order[:, 0]
+
+
+def gather(records: Records, rows: npt.NDArray[np.int64]) -> Records:
+    """Return some of the records, in the order of `rows`; as 8-byte words, since numpy would copy field by field."""
+    return words_of(records)[rows].reshape(-1).view(records.dtype)
 
 
 def _shown(records: Records) -> Records:
@@ -285,9 +290,10 @@ def by_supplier(records: Sequence[Records], labels: Sequence[Labels], low: int, 
     """Return a segment of records in any order."""
     sorted_records, sorted_labels, offsets = [], [], np.empty((len(TABLES), count + 1), dtype=np.int64)
     for t, found in enumerate(records):
-        order, offsets[t] = order_by(np.ascontiguousarray(found["supplier"]), low, count)
-        sorted_records.append(gather(found, order))
-        sorted_labels.append(labels[t].take(order) if labels else NO_LABELS)
+        codes = np.ascontiguousarray(found["supplier"])
+        by_code, offsets[t] = arrange(found, codes, low, count)
+        sorted_records.append(by_code)
+        sorted_labels.append(labels[t].take(order_by(codes, low, offsets[t])) if labels else NO_LABELS)
     return Segment(tuple(sorted_records), offsets, tuple(sorted_labels))
 
 

@@ -39,7 +39,7 @@ def stream_features(
         A date stands for its start: what became known on it is not used.
     features : tuple of Feature
     threads : int
-        Buckets computed at a time.
+        Tables read and buckets computed at a time.
     memory : int
         Bytes of records kept in memory before the rest goes to disk.
 
@@ -65,6 +65,7 @@ def stream_features(
         is_wanted=columns.__contains__,
         score=TextMemory().with_reviews(tables.con, tables.zone).scorer() if needs_scores(features) else None,
         memory=memory,
+        threads=threads,
     )
     try:
         network = _network(collected, Evaluator(features, days, tables.present))

@@ -101,7 +101,7 @@ class ContributionPart(_Wire):
 
 
 class ReasonPart(_Wire):
-    """One principal reason; ``points`` are those lost against the reference, the medians of a sample of what the model learned from."""
+    """One principal reason: ``points`` its family lost against the reference (medians of a sample of what was learned)."""
 
     code: str
     family: str

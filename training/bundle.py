@@ -150,7 +150,7 @@ class ScoringBundle:
             bundle = cls(
                 names=tuple(entry["name"] for entry in catalog),
                 catalog=catalog,
-                factors=tuple(_factor(entry) for entry in catalog),
+                factors=tuple(factor_of(entry) for entry in catalog),
                 scale=scale,
                 grades=GradeScale(tuple(Grade(**entry) for entry in parts["grades.json"])),
                 calibration=calibration,
@@ -244,7 +244,8 @@ def _grade_json(grade: Grade) -> dict[str, Any]:
     }
 
 
-def _factor(entry: Mapping[str, Any]) -> Factor:
+def factor_of(entry: Mapping[str, Any]) -> Factor:
+    """Return how a feature speaks as a reason, from its entry in the catalogue slice."""
     return Factor(
         feature=entry["name"],
         code=entry["code"],

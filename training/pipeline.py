@@ -15,13 +15,14 @@ from features.build import build_features, month_starts
 from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
-from training.bundle import Scores, ScoringBundle
+from training.bundle import Scores, ScoringBundle, factor_of
 from training.calibrate import fit_calibration
 from training.dataset import ModelFrame, assemble
 from training.extra import TO_TRAIN, require_packages
 from training.fit import Fit, Progress, fit_booster
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
+from training.reason_stability import REFITS, Learned, newest_rows, reason_stability
 from training.reference import reference_rows
 from training.rival import against_champion
 from training.scorer import Scorer
@@ -57,6 +58,7 @@ def train(
     home: Path = Path("mlruns"),
     seed: int = SEED,
     threads: int = 1,
+    refits: int = REFITS,
     progress: Progress | None = None,
     settings: TrainSettings | None = None,
     ledger: Ledger | None = None,
@@ -74,6 +76,8 @@ def train(
         MLflow's home.
     seed, threads
         The same seed gives the same bundle hash, with any number of threads.
+    refits
+        On how many samples of suppliers the model is grown again to see whether its reasons stay; 0 leaves it out.
     progress
         Told each step and the share of it that is done.
     settings
@@ -110,7 +114,10 @@ def train(
     scores = scorer.score(frame.values[split.test])
     reference = reference_rows(frame.values[split.train])
     measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
-    described = _describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures)
+    described = {
+        **_describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures),
+        "reason_stability": _stability(frame, split, fit, settings, seed=seed, threads=threads, refits=refits, progress=say),
+    }
     bundle = ScoringBundle.freeze(
         model_text=fit.model_text,
         calibration=calibration,
@@ -188,6 +195,27 @@ def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int,
         threads=threads,
         progress=progress,
     )
+
+
+def _stability(
+    frame: ModelFrame, split: Split, fit: Fit, settings: TrainSettings, *, seed: int, threads: int, refits: int, progress: Progress
+) -> dict[str, object] | None:
+    """Return how often the first reasons of the test period's suppliers survive, or None where no refits were asked for."""
+    if not refits:
+        return None
+    progress("grow again for the reasons", 0.0)
+    train, test = split.train, split.test
+    learned = Learned(
+        frame.values[train],
+        frame.y[train],
+        frame.supplier_ids[train],
+        [feature.direction for feature in CATALOG],
+        settings.params,
+        fit.rounds,
+    )
+    asked = frame.values[test][newest_rows(frame.supplier_ids[test], frame.as_of[test])]
+    factors = [factor_of(entry) for entry in catalog_slice()]
+    return reason_stability(fit.model_text, learned, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
 
 
 def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Scores, seed: int) -> dict[str, Any]:

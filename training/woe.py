@@ -161,7 +161,7 @@ def fit_scorecard(values: Values, y: Values, *, names: Sequence[str], directions
 
 def _counted(values: Values, y: Values) -> tuple[list[float], list[float], list[float]]:
     """Return edges, goods and bads of bins of about equally many rows."""
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, FIRST_BINS + 1)[1:-1])) if len(values) else np.empty(0)
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, FIRST_BINS + 1)[1:-1], method="higher")) if len(values) else np.empty(0)
     edges = edges[edges > values.min()] if len(values) else edges
     place = np.searchsorted(edges, values, side="right")
     counts = np.bincount(place, minlength=len(edges) + 1)
@@ -172,11 +172,14 @@ def _counted(values: Values, y: Values) -> tuple[list[float], list[float], list[
 def _pooled(
     edges: list[float], goods: list[float], bads: list[float], *, direction: int, least: float
 ) -> tuple[list[float], list[float], list[float]]:
-    """Pool neighbours until every bin holds ``least`` rows and bad rates only move in the direction."""
+    """Pool neighbours until every bin holds ``least`` rows and weights of evidence only move in the direction."""
 
     def breaks(i: int) -> bool:
-        below, above = (bads[j] / max(1.0, goods[j] + bads[j]) for j in (i, i + 1))
-        is_small = min(goods[i] + bads[i], goods[i + 1] + bads[i + 1]) < least
+        # The odds as the weights take them, half a row added: plain rates may be in order where those are not.
+        below, above = ((bads[j] + 0.5) / (goods[j] + 0.5) for j in (i, i + 1))
+        # A small bin is pooled to the right, the last one to the left: a full bin takes in one small neighbour, not all of them.
+        is_last = i + 2 == len(goods)
+        is_small = goods[i] + bads[i] < least or (is_last and goods[i + 1] + bads[i + 1] < least)
         return is_small or direction * (above - below) <= 0
 
     while (i := next((i for i in range(len(edges)) if breaks(i)), None)) is not None:

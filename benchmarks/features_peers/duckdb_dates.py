@@ -1,4 +1,4 @@
-"""Peer: one SQL query per as-of date in DuckDB, over tables typed and joined once.
+"""Peers: one SQL query per as-of date in DuckDB, straight over the Parquet files, and over tables typed and joined once for all dates.
 
 The four windows are filtered sums of one grouping by supplier; counterparties are grouped by supplier and buyer first.
 """
@@ -15,17 +15,17 @@ import numpy as np
 from benchmarks.features_peers.workload import NAMES, PARTY_QUANTITIES, QUANTITIES, WINDOWS, ZONE_HOURS, Answer, epoch_days
 
 PREPARE = """
-CREATE TEMP TABLE o AS
+CREATE TEMP {kind} o AS
 SELECT supplier_id, order_id, buyer_id, {ordered} AS ordered, {promised} AS promised, {cancelled} AS cancelled,
        (amount * 100)::BIGINT AS fen
-FROM '{folder}/orders.parquet' ORDER BY ordered;
-CREATE TEMP TABLE d AS
+FROM '{folder}/orders.parquet';
+CREATE TEMP {kind} d AS
 SELECT f.supplier_id, {delivered} AS delivered, {inspected} AS inspected, {returned} AS returned, o.ordered, o.promised,
        greatest({delivered} - o.promised, 0) AS late_days, f.quantity_delivered AS quantity, f.quantity_rejected AS rejected,
        (f.return_amount * 100)::BIGINT AS fen
 FROM '{folder}/fulfilments.parquet' f JOIN o USING (order_id, supplier_id);
-CREATE TEMP TABLE r AS SELECT supplier_id, {reviewed} AS reviewed, rating FROM '{folder}/reviews.parquet';
-CREATE TEMP TABLE s AS SELECT supplier_id FROM '{folder}/suppliers.parquet';
+CREATE TEMP {kind} r AS SELECT supplier_id, {reviewed} AS reviewed, rating FROM '{folder}/reviews.parquet';
+CREATE TEMP {kind} s AS SELECT supplier_id FROM '{folder}/suppliers.parquet';
 """
 
 SUMS = {
@@ -125,8 +125,8 @@ def _windowed(formula: str, window: int) -> str:
     return formula
 
 
-def prepare(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Make the typed tables and the one join."""
+def prepare(con: duckdb.DuckDBPyConnection, folder: Path, kind: str = "TABLE") -> None:
+    """Make the typed tables and the one join; as views they are computed again in every query, as far as its dates need them."""
     days = {
         name: f"(({column} + INTERVAL {ZONE_HOURS} HOUR)::DATE - DATE '1970-01-01')::INTEGER"
         for name, column in {
@@ -134,16 +134,21 @@ def prepare(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             "inspected": "coalesce(f.accepted_at, f.delivered_at)", "returned": "f.returned_at", "reviewed": "reviewed_at",
         }.items()
     }  # fmt: skip
-    con.execute(PREPARE.format(folder=folder, **days))
+    con.execute(PREPARE.format(folder=folder, kind=kind, **days))
 
 
-def compute(folder: Path, as_of: Sequence[date], *, threads: int = 1) -> Answer:
-    """Return the features by one query per date."""
+def compute_from_files(folder: Path, as_of: Sequence[date], *, threads: int = 1) -> Answer:
+    """Return the features by one query per date that needs nothing but the files."""
+    return compute(folder, as_of, threads=threads, kind="VIEW")
+
+
+def compute(folder: Path, as_of: Sequence[date], *, threads: int = 1, kind: str = "TABLE") -> Answer:
+    """Return the features by one query per date over tables made once."""
     began = time.process_time()
     days = epoch_days(as_of)
     with duckdb.connect() as con:
         con.execute(f"SET threads = {threads}")
-        prepare(con, folder)
+        prepare(con, folder, kind)
         prepared = time.process_time() - began
         query, blocks, ids = _query(), [], np.empty(0, dtype=np.str_)
         for day in days:

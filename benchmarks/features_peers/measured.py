@@ -26,7 +26,8 @@ SIDES: Final = {
     "scan": ("scan", "compute", ("duckdb",)),
     "polars": ("polars_plan", "compute", ("polars",)),
     "polars daily": ("polars_plan", "compute_daily", ("polars",)),
-    "DuckDB per date": ("duckdb_dates", "compute", ("duckdb",)),
+    "DuckDB per date": ("duckdb_dates", "compute_from_files", ("duckdb",)),
+    "DuckDB prepared, per date": ("duckdb_dates", "compute", ("duckdb",)),
     "pandas per date": ("pandas_dates", "compute", ("pandas", "pyarrow")),
     "FastProp": ("fastprop", "compute", ("getml",)),
 }

@@ -29,9 +29,24 @@ def test_reasons_are_ordered_by_points_lost_and_at_most_four() -> None:
     assert reasons(factors, [0.0, -9.0, -3.0, 2.0, -4.0, -1.0]) == [("b", 10.0), ("e", 5.0), ("c", 4.0), ("f", 2.0)]
 
 
-def test_a_family_speaks_once_by_its_worst_factor() -> None:
+def test_a_family_speaks_once_for_all_it_costs_and_by_its_worst_factor() -> None:
     factors = [factor("late_90d", "lateness"), factor("late_365d", "lateness"), factor("stars", "rating")]
-    assert reasons(factors, [-2.0, -5.0, -1.0]) == [("late_365d", 6.0), ("stars", 2.0)]
+    assert reasons(factors, [-2.0, -5.0, -1.0]) == [("late_365d", 9.0), ("stars", 2.0)]
+
+
+def test_two_factors_of_a_family_outweigh_one_that_costs_more_than_either() -> None:
+    factors = [factor("late_90d", "lateness"), factor("late_365d", "lateness"), factor("stars", "rating")]
+    assert reasons(factors, [-2.0, -2.0, -4.0]) == [("late_90d", 6.0), ("stars", 5.0)]
+
+
+def test_what_reads_worse_and_costs_nothing_is_set_off_within_its_family() -> None:
+    factors = [factor("late_90d", "lateness"), factor("late_365d", "lateness"), factor("stars", "rating")]
+    assert reasons(factors, [-2.0, 3.0, 0.5]) == [("late_90d", 1.0), ("stars", 0.5)]
+
+
+def test_what_reads_better_neither_adds_to_its_family_nor_sets_it_off() -> None:
+    factors = [factor("late_90d", "lateness"), factor("late_365d", "lateness")]
+    assert reasons(factors, [-2.0, 3.0], [5.0, 1.0]) == [("late_90d", 3.0)]
 
 
 def test_a_value_on_the_safer_side_is_never_a_reason() -> None:

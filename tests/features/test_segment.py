@@ -11,6 +11,7 @@ from features.segment import (
     TABLES,
     Labels,
     Segment,
+    arrange,
     by_supplier,
     concatenate,
     gather,
@@ -49,11 +50,13 @@ def keys(segment: Segment, supplier: int) -> list[int]:
 
 def test_rows_are_ordered_by_code_and_keep_their_order_within_one() -> None:
     codes = np.array([7, 5, 7, 6, 5, 7], dtype=np.int32)
-    order, starts = order_by(codes, 5, 4)
-    assert order.tolist() == [1, 4, 3, 0, 2, 5]
+    drawn = np.frombuffer(np.random.default_rng(4).bytes(RECORDS["orders"].dtype.itemsize * 6), dtype=RECORDS["orders"].dtype)
+    by_code, starts = arrange(drawn, codes, 5, 4)
     assert starts.tolist() == [0, 2, 3, 6, 6]
-    order, starts = order_by(codes[:0], 0, 2)
-    assert (order.tolist(), starts.tolist()) == ([], [0, 0, 0])
+    assert by_code.tolist() == drawn[[1, 4, 3, 0, 2, 5]].tolist()
+    assert order_by(codes, 5, starts).tolist() == [1, 4, 3, 0, 2, 5]
+    by_code, starts = arrange(drawn[:0], codes[:0], 0, 2)
+    assert (len(by_code), starts.tolist(), order_by(codes[:0], 0, starts).tolist()) == (0, [0, 0, 0], [])
 
 
 @pytest.mark.parametrize("table", TABLES)

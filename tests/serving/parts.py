@@ -13,7 +13,7 @@ from credit.grade import GradeScale
 from credit.policy import Policy, PolicyHistory
 from credit.scale import Scale
 from features.build import build_features, month_starts
-from features.catalog import catalog_slice
+from features.catalog import CATALOG, catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import read_tables
 from features.simulate.platform import simulate
@@ -38,7 +38,15 @@ def make_bundle(ledger: Ledger, folder: Path) -> None:
     risk = sum(_rank(values[:, names.index(name)]) for name in ("fulfilment_late_ratio_90d", "orders_cancel_ratio_180d"))
     risk = risk - _rank(values[:, names.index("orders_count_90d")])
     y = (risk > np.quantile(risk, 0.85)).astype(np.float64)
-    parameters = {"objective": "binary", "num_leaves": 8, "verbose": -1, "deterministic": True, "num_threads": 1, "min_data_in_leaf": 10}
+    parameters = {
+        "objective": "binary",
+        "num_leaves": 8,
+        "verbose": -1,
+        "deterministic": True,
+        "num_threads": 1,
+        "min_data_in_leaf": 10,
+        "monotone_constraints": [feature.direction for feature in CATALOG],
+    }
     booster = lightgbm.train(parameters, lightgbm.Dataset(values, y, feature_name=names), num_boost_round=30)
     bundle = ScoringBundle.freeze(
         model_text=booster.model_to_string(),

@@ -53,6 +53,15 @@ def test_the_recorded_bundle_scores_the_test_rows_as_they_were_judged(trained: T
     assert set(bundle.model["digests"]) >= {"orders.parquet", "loans.parquet"}
 
 
+def test_the_bundle_says_how_often_its_first_reasons_survive(trained: TrainResult) -> None:
+    stability = trained.bundle.model["reason_stability"]
+    assert stability["refits"] == 10
+    family, feature = stability["first_family_survival"], stability["first_feature_survival"]
+    assert 0 < feature["value"] <= family["value"] <= 1
+    assert 0 <= family["low"] <= family["value"] <= family["high"] <= 1
+    assert family["n"] > 100
+
+
 def test_training_labels_were_mature_before_the_test_period(trained: TrainResult) -> None:
     frame, split = trained.frame, trained.split
     assert frame.mature_on[split.train].max() <= np.datetime64(split.test_from)

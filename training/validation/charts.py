@@ -5,7 +5,7 @@ Each is 360 units wide, so that its words can be read on a phone. Colour is neve
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 
 from markupsafe import Markup, escape
 
@@ -13,7 +13,8 @@ WIDTH = 360
 Label = str | tuple[str, str]
 """One text, or one in Chinese and one in English."""
 
-_LEFT, _RIGHT, _TOP, _ROW = 44.0, 12.0, 10.0, 34.0
+_LEFT, _RIGHT, _TOP, _ROW = 46.0, 16.0, 10.0, 38.0
+_DECADES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +37,36 @@ class Series:
     style: str = "a"
 
 
-def forest(name: str, title: Label, marks: Sequence[Mark], *, lines: Sequence[float] = (), digits: str = ".1%") -> Markup:
+def forest(
+    name: str, title: Label, marks: Sequence[Mark], *, lines: Sequence[float] = (), digits: str = ".1%", is_logarithmic: bool = False
+) -> Markup:
     """Draw values with their intervals one below the other: a dot, a bar, and a hollow diamond where one was predicted.
 
-    ``lines`` are drawn across all rows.
+    ``lines`` are drawn across all rows. On a logarithmic axis what is too small for it, 0 above all, stands at its left end.
     """
     numbers = [n for mark in marks for n in (mark.value, mark.low, mark.high, mark.expected) if n is not None] + list(lines)
-    low, high = _span(numbers)
+    least = max(1e-4, min((n for n in numbers if n > 0.0), default=1.0) / 1.5)
+
+    def placed(value: float) -> float:
+        return log10(max(value, least)) if is_logarithmic else value
+
+    low, high = _span([placed(n) for n in numbers])
     height = _TOP + _ROW * len(marks) + 26
-    parts = [_axis(low, high, height - 22, digits, _TOP)]
+    ticks = [(placed(n), n) for n in _DECADES if low <= placed(n) <= high and n >= least] if is_logarithmic else _even(low, high)
+    parts = [_axis(ticks, low, high, height - 22, digits)]
     for line in lines:
-        x = _x(line, low, high)
+        x = _x(placed(line), low, high)
         parts.append(f'<line class="bound" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - 24:.1f}"/>')
     for place, mark in enumerate(marks):
-        top = _TOP + _ROW * place
-        parts.append(_text(mark.label, 4, top + 12))
-        y = top + 22
+        y = _TOP + _ROW * place + 25
+        parts.append(_text(mark.label, 4, y - 11))
         if mark.low is not None and mark.high is not None:
-            x1, x2 = _x(mark.low, low, high), _x(mark.high, low, high)
+            x1, x2 = _x(placed(mark.low), low, high), _x(placed(mark.high), low, high)
             parts.append(f'<line class="whisker" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
         if mark.value is not None:
-            parts.append(f'<circle class="dot" cx="{_x(mark.value, low, high):.1f}" cy="{y:.1f}" r="4"/>')
+            parts.append(f'<circle class="dot" cx="{_x(placed(mark.value), low, high):.1f}" cy="{y:.1f}" r="4"/>')
         if mark.expected is not None:
-            x = _x(mark.expected, low, high)
+            x = _x(placed(mark.expected), low, high)
             parts.append(f'<path class="expected" d="M{x:.1f} {y - 6:.1f} l6 6 l-6 6 l-6 -6 z"/>')
     return _svg(name, title, height, parts)
 
@@ -70,16 +78,16 @@ def bars(name: str, title: Label, rows: Sequence[tuple[Label, float, float | Non
     height = _TOP + _ROW * len(rows) + 26
     zero = _x(0.0, low, high)
     parts = [
-        _axis(low, high, height - 22, digits, _TOP),
+        _axis(_even(low, high), low, high, height - 22, digits),
         f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="{_TOP}" y2="{height - 24:.1f}"/>',
     ]
     for place, (label, value, tick) in enumerate(rows):
         top, x = _TOP + _ROW * place, _x(value, low, high)
-        parts.append(_text(label, 4, top + 12))
-        parts.append(f'<rect class="bar" x="{min(x, zero):.1f}" y="{top + 16:.1f}" width="{max(0.8, abs(x - zero)):.1f}" height="11"/>')
+        parts.append(_text(label, 4, top + 14))
+        parts.append(f'<rect class="bar" x="{min(x, zero):.1f}" y="{top + 19:.1f}" width="{max(0.8, abs(x - zero)):.1f}" height="11"/>')
         if tick is not None:
             at = _x(tick, low, high)
-            parts.append(f'<line class="tick" x1="{at:.1f}" x2="{at:.1f}" y1="{top + 14:.1f}" y2="{top + 29:.1f}"/>')
+            parts.append(f'<line class="tick" x1="{at:.1f}" x2="{at:.1f}" y1="{top + 17:.1f}" y2="{top + 32:.1f}"/>')
     return _svg(name, title, height, parts)
 
 
@@ -96,8 +104,8 @@ def curves(
     def y_of(value: float) -> float:
         return _TOP + plot * (1.0 - (value - low) / (high - low))
 
-    parts = [_axis(left, right, _TOP + plot, x_digits, _TOP)]
-    for value in _ticks(low, high):
+    parts = [_axis(_even(left, right), left, right, _TOP + plot, x_digits)]
+    for value, _ in _even(low, high):
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y_of(value):.1f}" y2="{y_of(value):.1f}"/>')
         parts.append(f'<text class="axis" x="{_LEFT - 5}" y="{y_of(value) + 4:.1f}" text-anchor="end">{value:{y_digits}}</text>')
     if diagonal:
@@ -124,11 +132,12 @@ def _svg(name: str, title: Label, height: float, parts: Sequence[str]) -> Markup
     return Markup(f'{head}<title id="chart-{name}">{escape(title if isinstance(title, str) else " / ".join(title))}</title>{inside}</svg>')
 
 
-def _axis(low: float, high: float, bottom: float, digits: str, top: float) -> str:
+def _axis(ticks: Sequence[tuple[float, float]], low: float, high: float, bottom: float, digits: str) -> str:
+    """Return grid lines and their numbers; each tick is its place on the axis and the number it stands for."""
     parts = []
-    for value in _ticks(low, high):
-        x = _x(value, low, high)
-        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom:.1f}"/>')
+    for place, value in ticks:
+        x = _x(place, low, high)
+        parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom:.1f}"/>')
         parts.append(f'<text class="axis" x="{x:.1f}" y="{bottom + 15:.1f}" text-anchor="middle">{value:{digits}}</text>')
     return "".join(parts)
 
@@ -143,10 +152,10 @@ def _span(numbers: Sequence[float]) -> tuple[float, float]:
     return (low if low == 0.0 else low - margin), high + (margin if high != 1.0 or low < 0.0 else 0.0)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Return three to six round numbers between two."""
-    step = 10.0 ** floor(log10((high - low) / 2.0))
-    while (high - low) / step > 5.5:
-        step *= 2.0 if (high - low) / step <= 11.0 else 2.5
-    first = int(-(-low // step))
-    return [round(k * step, 10) + 0.0 for k in range(first, int(high // step) + 1)]
+def _even(low: float, high: float) -> list[tuple[float, float]]:
+    """Return three to six round numbers between two: steps of 1, 2 or 5 of a power of ten."""
+    power = 10.0 ** floor(log10((high - low) / 5.5))
+    step = next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if (high - low) / (power * factor) <= 5.5)
+    first = ceil(low / step - 1e-9)
+    ticks = [round(k * step, 10) + 0.0 for k in range(first, floor(high / step + 1e-9) + 1)]
+    return list(zip(ticks, ticks, strict=True))

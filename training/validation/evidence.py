@@ -10,7 +10,9 @@ from training.bundle import ScoringBundle
 from training.seal import load_json
 from training.validation.clusters import Estimate
 
-MONOTONE, REASONS = "monotone.json", "reasons.json"
+MONOTONE = "monotone.json"
+REASONS, FIRST_FAMILY = "reason_stability", "first_family_survival"
+_VERDICTS = ("monotone", "violated", "undecided")
 
 
 def monotone_evidence(bundle: ScoringBundle) -> dict[str, Any]:
@@ -28,34 +30,33 @@ def monotone_evidence(bundle: ScoringBundle) -> dict[str, Any]:
         found = prove(text, list(bundle.names), [factor.direction for factor in bundle.factors]).to_json()
     else:
         return {"status": "not_proved", "source": None, "why": "no_certificate"}
-    if not isinstance(found, dict) or not isinstance(found.get("violations"), int):
+    if not isinstance(found, dict) or found.get("verdict") not in _VERDICTS or type(found.get("violations")) is not int:
         return {"status": "not_proved", "source": source, "why": "unknown_form"}
     if found.get("model_sha256") != hashlib.sha256(bundle.content["model.txt"]).hexdigest():
         return {"status": "not_proved", "source": source, "why": "another_model"}
-    # A verdict other than monotone is no proof, whatever it is called.
-    status = "proved" if found.get("verdict") == "monotone" and found["violations"] == 0 else str(found.get("verdict"))
+    # What says monotone and counts violations contradicts itself, and proves nothing good.
+    verdict = str(found["verdict"])
+    status = ("violated" if found["violations"] else "proved") if verdict == "monotone" else verdict
     kept = ("verdict", "claim", "model_sha256", "trees", "leaves", "pairs_checked", "violations", "features", "example", "witness")
     return {"status": status, "source": source, **{name: found[name] for name in kept if name in found}}
 
 
 def reason_evidence(bundle: ScoringBundle) -> dict[str, Any]:
-    """Return what is known of the reasons' stability; ``status`` is ``measured`` or ``not_measured``."""
-    if REASONS not in bundle.content:
-        return {"status": "not_measured", "why": "not_in_bundle"}
-    found = load_json(bundle.content[REASONS], REASONS)
+    """Return what training measured of the reasons' stability; ``status`` is ``measured`` or ``not_measured``."""
+    found = bundle.model.get(REASONS)
     if not isinstance(found, dict) or survival(found) is None:
-        return {"status": "not_measured", "why": "unknown_form"}
+        return {"status": "not_measured", "why": "not_in_bundle" if found is None else "unknown_form"}
     return {"status": "measured", **found}
 
 
-def survival(found: Mapping[str, Any]) -> Estimate | None:
+def survival(found: Mapping[str, Any], name: str = FIRST_FAMILY) -> Estimate | None:
     """Return the rate at which the first family of reasons survives a refit, or None where the document does not say it."""
-    said = found.get("first_family_survival")
-    parts = said if isinstance(said, dict) else {"value": said}
-    value, low, high, rows = (parts.get(name) for name in ("value", "low", "high", "n"))
+    said = found.get(name)
+    parts = said if isinstance(said, dict) else {}
+    value, low, high, suppliers = (parts.get(end) for end in ("value", "low", "high", "n"))
     if not _is_number(value) or not all(end is None or _is_number(end) for end in (low, high)):
         return None
-    return Estimate(value, low, high, rows if isinstance(rows, int) else 0)
+    return Estimate(value, low, high, suppliers if isinstance(suppliers, int) else 0)
 
 
 def _is_number(value: object) -> bool:

@@ -18,7 +18,7 @@ def figures_of(document: Mapping[str, Any]) -> Mapping[str, Markup]:
     made = {
         "roc": _roc(document),
         "points": _points(document["discrimination"]["points"]),
-        "grades": forest("grades", _title("grades"), [_grade(test) for test in calibration["grades"]]),
+        "grades": forest("grades", _title("grades"), [_grade(test) for test in calibration["grades"]], is_logarithmic=True),
         "vintage_auc": forest(
             "vintage-auc",
             _title("vintage_auc"),

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from training.validation import figures
+from training.validation.findings import Severity
 from training.validation.tables import cell, sentence, tables_of
 from training.validation.words import both, interval, number, pair, spans
 
@@ -46,6 +47,7 @@ def render(document: Mapping[str, Any], sha256: str) -> str:
             tables=tables_of(document),
             figures=figures.figures_of(document),
             limit={one["name"]: one["value"] for one in document["policy"]["numbers"]},
+            counts={severity.value: str(sum(one["severity"] == severity for one in document["findings"])) for severity in Severity},
             headline=_headline(document["measures"]),
             style=Markup(files("training.validation").joinpath("templates/dossier.css").read_text(encoding="utf-8")),
         )

@@ -13,6 +13,10 @@ FEATURES_SHOWN = 20
 
 Row = Mapping[str, Any]
 
+_WORDS = frozenset(
+    {"label", "light", "flag", "code", "spans", "conditions", "text", "direction", "hash", "grade", "outside", "small"},
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -25,12 +29,25 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Say whether the column stands at the right."""
-        return self.form not in ("label", "light", "flag", "code", "spans", "conditions", "text")
+        return self.form not in (
+            "label",
+            "light",
+            "flag",
+            "code",
+            "spans",
+            "conditions",
+            "text",
+            "direction",
+            "hash",
+            "grade",
+            "outside",
+            "small",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the page; its caption is the words of ``name`` without what follows the first dot's second part."""
+    """One table of the page; its caption is the words of what stands before the dot in its name."""
 
     name: str
     columns: tuple[Column, ...]
@@ -106,6 +123,17 @@ def tables_of(document: Mapping[str, Any]) -> Mapping[str, Table]:
             "is_confirmed:flag",
             document["weak_spots"],
         ),
+        _table(
+            "directions",
+            "name:code direction:direction splits:count missing:label missing_safer:count missing_riskier:count",
+            sorted(document["monotone"].get("features", ()), key=lambda one: (-one.get("splits", 0), one["name"])),
+            most=FEATURES_SHOWN,
+        ),
+        _table(
+            "survival",
+            "name:label value:three low..high:three n:count",
+            [{"name": name, **found} for name, found in document["reasons"].items() if isinstance(found, dict)],
+        ),
         _table("used", "column:code tier:label features:count", document["data_use"]["used"]),
         _table("policy", "names:spans value:general unit:text source:text", _named(document["policy"]["numbers"])),
     ]
@@ -145,6 +173,7 @@ def cell(row: Row, column: Column) -> Markup:
         "small": lambda: both("label", "no_rows" if not row["rows"] else "small" if value else "enough"),
         "grade": lambda: Markup("<b>{}</b> {}").format(value, spans(row["label_zh"], row["label_en"])),
         "gap": lambda: escape(_gap(value)),
+        "direction": lambda: escape("↑" if value > 0 else "↓"),
     }
     return marked[column.form]() if column.form in marked else escape(number(value, column.form))
 
@@ -227,4 +256,4 @@ def _gap(value: float) -> str:
 
 
 def _gap_interval(low: float | None, high: float | None) -> str:
-    return number(None, "text") if low is None or high is None else f"{100.0 * low:+.2f} … {100.0 * high:+.2f} pp"
+    return number(None, "text") if low is None or high is None else f"[{100.0 * low:+.2f}, {100.0 * high:+.2f}] pp"

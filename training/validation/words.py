@@ -76,7 +76,7 @@ def number(value: Any, form: str) -> str:
 
 def interval(low: Any, high: Any, form: str) -> str:
     """Return an interval as text."""
-    return NOTHING if low is None or high is None else f"{number(low, form)} … {number(high, form)}"
+    return NOTHING if low is None or high is None else f"[{number(low, form)}, {number(high, form)}]"
 
 
 def joined(labels: Sequence[str]) -> tuple[str, str]:

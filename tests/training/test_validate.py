@@ -1,0 +1,264 @@
+"""The whole dossier on a small simulated platform: the same again, the trainer's numbers again, and what is refused."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from credit.errors import BundleInvalid, CannotWrite, NotEnoughHistory
+from features.ledger import Ledger, build_ledger
+from features.read import RawTables, read_tables
+from features.simulate import simulate
+from tests.training import drawn
+from training.bundle import ScoringBundle
+from training.params import BoosterParams
+from training.pipeline import TrainResult, train
+from training.settings import TrainSettings
+from training.split import SplitPolicy
+from training.validate import Dossier, validate, write_dossier
+from training.validation.page import SECTIONS, render
+from training.validation.words import words
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = dataclasses.replace(
+    TrainSettings.in_force(date(2026, 1, 1)),
+    params=BoosterParams(learning_rate=0.15, max_rounds=60, early_stopping_rounds=15),
+    split=SplitPolicy(min_bads=5),
+)
+GATED = {
+    *("auc", "gini", "ks", "slope", "intercept", "brier", "log_loss", "ece", "psi.score", "psi.feature_max"),
+    *("monotone.violations", "grades.red", "calibration.hl_p", "fairness.min_ratio"),
+}
+
+
+@dataclasses.dataclass
+class World:
+    folder: Path
+    tables: RawTables
+    ledger: Ledger
+    result: TrainResult
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("bank")
+    simulate(folder / "tables", suppliers=250, months=48, seed=3)
+    tables, _ = read_tables(folder / "tables")
+    ledger = build_ledger(tables)
+    home = folder / "mlruns"
+    result = train(folder / "tables", home=home, settings=SETTINGS, tables=tables, ledger=ledger)
+    return World(folder / "tables", tables, ledger, result)
+
+
+@pytest.fixture(scope="module")
+def dossier(world: World) -> Dossier:
+    return validate(world.result.bundle, world.tables, ledger=world.ledger)
+
+
+def changed(bundle: ScoringBundle, **model: Any) -> ScoringBundle:
+    return dataclasses.replace(bundle, model={**bundle.model, **model})
+
+
+def test_the_bank_gets_the_same_hash_elsewhere_later_and_with_more_threads(world: World, dossier: Dossier, tmp_path: Path) -> None:
+    shutil.copytree(world.folder, tmp_path / "copied" / "elsewhere")
+    lianxin = Path(sys.executable).with_name("lianxin")
+    environment = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "7", "TZ": "America/New_York", "LC_ALL": "C"}
+    done = subprocess.run(
+        [str(lianxin), "validate", str(world.result.bundle_path), "copied/elsewhere", "--out", "out", "--allow-unsigned", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["sha256"] == dossier.sha256
+    ours = write_dossier(dossier, tmp_path / "ours")
+    for name in ("dossier.html", "dossier.json", "dossier.json.sha256"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "ours" / name).read_bytes()
+    assert ours.sha256.read_text().split() == [dossier.sha256, "dossier.json"]
+    text = ours.json.read_text(encoding="utf-8")
+    assert str(world.folder.parent) not in text
+    assert json.loads(text) == dossier.document
+
+
+def test_the_trainers_own_numbers_come_out_again(world: World, dossier: Dossier) -> None:
+    data, measures = dossier.document["data"], dossier.document["measures"]
+    assert data["is_same_data"]
+    assert data["is_reproduced"]
+    assert data["is_ledger_of_these_files"]
+    assert {one["name"] for one in data["recomputed"]} >= {"auc", "ks", "brier", "calibration_slope"}
+    for ours, theirs in (("auc", "auc"), ("ks", "ks"), ("ece", "ece"), ("slope", "calibration_slope"), ("brier", "brier")):
+        assert measures[ours]["value"] == pytest.approx(world.result.measures[theirs], rel=1e-8)
+    assert measures["psi.score"]["value"] == pytest.approx(world.result.measures["score_psi"], abs=0.005)
+    assert np.array_equal(dossier.sample.scores.points, world.result.scores.points)
+
+
+def test_every_gated_measure_stands_in_its_shape(dossier: Dossier) -> None:
+    measures = dossier.document["measures"]
+    assert set(measures) >= GATED
+    for name, measure in measures.items():
+        assert set(measure) == {"value", "low", "high", "n"}, name
+        assert (measure["low"] is None) == (measure["high"] is None)
+        if measure["low"] is not None:
+            assert measure["low"] <= measure["value"] <= measure["high"], name
+    for name in ("auc", "slope", "ece", "log_loss", "psi.score"):
+        assert measures[name]["low"] is not None, name
+    assert measures["monotone.violations"]["value"] in (0, None)
+
+
+def test_the_counts_agree_between_the_tables(dossier: Dossier) -> None:
+    document = dossier.document
+    whole = document["data"]["windows"]["test_whole"]
+    assert whole["rows"] == len(dossier.sample.y)
+    calibrated, compared = document["calibration"]["groups"], document["fairness"]["groups"]
+    for groups in [document["calibration"]["grades"], *calibrated.values(), *compared.values()]:
+        assert sum(group["rows"] for group in groups) == whole["rows"]
+    for groups in calibrated.values():
+        assert sum(group["bads"] for group in groups) == whole["bads"]
+    red = sum(grade["light"] == "red" for grade in document["calibration"]["grades"])
+    assert document["measures"]["grades.red"]["value"] == red
+    said = [finding["numbers"]["grade"] for finding in document["findings"] if finding["code"] == "grade_empty"]
+    assert said == [grade["grade"] for grade in document["calibration"]["grades"] if grade["rows"] == 0]
+    used = {one["column"] for one in document["data_use"]["used"]}
+    assert "suppliers.name" in document["data_use"]["not_used"]
+    assert not used & {*document["data_use"]["not_used"], *document["data_use"]["outcome_only"]}
+    assert not any(column.partition(".")[0] in ("loans", "repayments", "labels") for column in used)
+
+
+def test_a_window_that_went_on_is_judged_whole_and_the_trained_one_apart(world: World) -> None:
+    bundle = world.result.bundle
+    tested = bundle.model["tested_on"]
+    shorter = {**tested, "to": tested["from"]}
+    document = validate(changed(bundle, tested_on=shorter), world.tables, ledger=world.ledger).document
+    windows = document["data"]["windows"]
+    assert windows["test"]["to"] == tested["from"]
+    assert windows["test"]["rows"] < windows["test_whole"]["rows"] == tested["rows"]
+    assert not document["data"]["is_reproduced"]
+    assert "not_reproduced" in {finding["code"] for finding in document["findings"]}
+
+
+def test_a_bank_without_the_training_window_gets_no_challenger_and_is_told(world: World) -> None:
+    bundle = world.result.bundle
+    before = {**bundle.model["trained_on"], "from": "2010-01-01", "to": "2010-06-01"}
+    document = validate(changed(bundle, trained_on=before), world.tables, ledger=world.ledger).document
+    assert document["challenger"]["status"] == "no_training_rows"
+    assert "no_challenger" in {finding["code"] for finding in document["findings"]}
+    assert "challenger.auc_difference" not in document["measures"]
+    assert "没有挑战者" in render(document, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("model", "refusal", "says"),
+    [
+        ({"tested_on": None}, BundleInvalid, "trained_on and tested_on"),
+        ({"tested_on": {"from": "soon", "to": "later"}}, BundleInvalid, "trained_on and tested_on"),
+        ({"outcome": {"source": "loans"}}, BundleInvalid, "default_dpd"),
+        ({"outcome": None}, BundleInvalid, "outcome"),
+        ({"tested_on": {"from": "2031-01-01", "to": "2031-06-01", "rows": 1, "bads": 0}}, NotEnoughHistory, "test window from 2031-01-01"),
+    ],
+)
+def test_a_bundle_that_does_not_say_its_windows_or_outcome_is_refused(
+    world: World, model: Mapping[str, Any], refusal: type[Exception], says: str
+) -> None:
+    with pytest.raises(refusal, match=says):
+        validate(changed(world.result.bundle, **model), world.tables, ledger=world.ledger)
+
+
+def test_a_bundle_of_other_features_is_refused(world: World) -> None:
+    model = world.result.bundle.model
+    with pytest.raises(BundleInvalid, match="features of this catalogue"):
+        validate(changed(drawn.bundle(), **model), world.tables, ledger=world.ledger)
+    with pytest.raises(BundleInvalid, match="trained_on and tested_on"):
+        validate(drawn.bundle(), world.tables, ledger=world.ledger)
+
+
+def test_tables_without_outcomes_are_refused(world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.folder, tmp_path / "tables", ignore=shutil.ignore_patterns("loans.*"))
+    tables, _ = read_tables(tmp_path / "tables")
+    with pytest.raises(NotEnoughHistory, match="`loans`"):
+        validate(world.result.bundle, tables, ledger=world.ledger)
+
+
+def test_a_test_window_without_bads_is_refused(world: World) -> None:
+    cursor = dataclasses.replace(world.tables, con=world.tables.con.cursor())
+    cursor.con.execute("BEGIN")
+    try:
+        cursor.con.execute("UPDATE repayments SET paid_at = due_at, amount_paid = amount_due")
+        with pytest.raises(NotEnoughHistory, match="two good and two bad rows, found 0 bad"):
+            validate(world.result.bundle, cursor, ledger=world.ledger)
+    finally:
+        cursor.con.execute("ROLLBACK")
+
+
+def test_a_folder_that_takes_no_files_is_refused(dossier: Dossier, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(CannotWrite, match="name a folder"):
+        write_dossier(dossier, tmp_path / "file")
+
+
+def test_the_page_fetches_nothing_runs_nothing_and_says_everything_twice(dossier: Dossier) -> None:
+    page = render(dossier.document, dossier.sha256)
+    assert render(dossier.document, dossier.sha256) == page
+    for hook in ("<script", "<link", "<img", "<iframe", "@import", "url(", "javascript:", " on", "http:", "https:"):
+        found = re.findall(re.escape(hook) + r"\w*=" if hook == " on" else re.escape(hook), page)
+        assert not found, hook
+    assert {target[1:] for target in re.findall(r'href="([^"]+)"', page)} == set(SECTIONS)
+    assert set(re.findall(r'id="(\w+)"', page)) >= set(SECTIONS)
+    assert page.count('lang="zh-CN">') > 300
+    assert page.count('<span class="zh"') == page.count('<span class="en"')
+    assert dossier.sha256 in page
+    assert page.count("<svg") > 15
+    for chart in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        assert re.search(r'role="img" aria-labelledby="([\w-]+)"><title id="\1">[^<]+</title>', chart)
+        assert "nan" not in chart
+
+
+def test_what_a_platform_writes_stays_text(dossier: Dossier) -> None:
+    hostile = '<img src=x onerror="alert(1)">{{ 7 * 7 }}'
+    document = json.loads(json.dumps(dossier.document))
+    for groups in (document["calibration"]["groups"], document["fairness"]["groups"]):
+        groups["province"][0]["label"] = hostile
+    document["findings"].append(
+        {"code": "groups_outside", "severity": "yellow", "numbers": {"dimension": "province", "labels": [hostile], "of": 3}}
+    )
+    page = render(document, dossier.sha256)
+    assert "<img" not in page
+    assert "&lt;img src=x" in page
+    assert "{{ 7 * 7 }}" in page
+
+
+def test_every_finding_has_words_that_fill(dossier: Dossier) -> None:
+    from training.validation.tables import sentence
+
+    texts: Any = {"dimension": "province", "labels": ["large", "广东"], "names": ["a"], "label": "small", "grade": "BB", "table": "orders"}
+    numbers = {name: 0.5 for zh, _ in words()["finding"].values() for name in re.findall(r"{(\w+)}", zh)} | texts
+    for code in words()["finding"]:
+        text = sentence({"code": code, "severity": "red", "numbers": numbers})
+        assert text
+        assert "{" not in text
+    source = (Path(__file__).parents[2] / "training" / "validation" / "findings.py").read_text(encoding="utf-8")
+    codes = {re.sub(r"{[^}]*}", ".*", code) for code in re.findall(r'_finding\(\s*f?"([^"]+)"', source)}
+    assert len(codes) > 15
+    for code in codes:
+        assert any(re.fullmatch(code, known) for known in words()["finding"]), code
+
+
+def test_both_languages_have_the_same_places_to_fill() -> None:
+    for group, entries in words().items():
+        for key, (zh, en) in entries.items():
+            assert zh.strip() and en.strip(), (group, key)
+            assert sorted(re.findall(r"{\w+}", zh)) == sorted(re.findall(r"{\w+}", en)), (group, key)
