@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -118,10 +119,10 @@ def test_what_came_after_the_day_changes_nothing(platform: tuple[RawTables, Ledg
     assert after == before
 
 
-def _seen_through(tables: RawTables, cursor: object) -> RawTables:
+def _seen_through(tables: RawTables, cursor: duckdb.DuckDBPyConnection) -> RawTables:
     import dataclasses
 
-    return dataclasses.replace(tables, con=cursor)  # type: ignore[type-var]
+    return dataclasses.replace(tables, con=cursor)
 
 
 def test_expected_auc_is_the_mean_over_outcomes_drawn_from_the_pds() -> None:
