@@ -6,6 +6,7 @@ on all; tuned LightGBM is chosen by Optuna over three folds; scorecard and EBM a
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,9 @@ TRIALS = 25
 
 def scorecard(train: CreditTable, values: Floats, seed: int) -> Floats:
     """Weight of evidence over optimal bins (optbinning), then a logistic regression."""
-    from optbinning import BinningProcess
-
+    optbinning = import_module("optbinning")
     categories = [train.names[i] for i in train.categorical]
-    binning = BinningProcess(list(train.names), categorical_variables=categories)
+    binning = optbinning.BinningProcess(list(train.names), categorical_variables=categories)
     woe = binning.fit_transform(_frame(train, train.values), train.y, metric="woe", metric_missing="empirical")
     others = binning.transform(_frame(train, values), metric="woe", metric_missing="empirical")
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(np.asarray(woe), train.y)
@@ -48,13 +48,13 @@ def lightgbm_plain(train: CreditTable, values: Floats, seed: int) -> Floats:
 def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
     """LightGBM with the parameters, and the number of trees, that Optuna finds best by log loss over three folds."""
     import lightgbm
-    import optuna
 
+    optuna = import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data = _binned(train)
     folds = list(StratifiedKFold(3, shuffle=True, random_state=seed).split(train.values, train.y))
 
-    def loss(trial: optuna.Trial) -> float:
+    def loss(trial: Any) -> float:
         settings = {
             **_lightgbm_settings(seed),
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
@@ -66,7 +66,8 @@ def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
             "bagging_freq": 1,
         }
         stopping = lightgbm.early_stopping(40, verbose=False)
-        curve = lightgbm.cv(settings, data, 1000, folds=folds, callbacks=[stopping])["valid binary_logloss-mean"]
+        found: dict[str, Any] = lightgbm.cv(settings, data, 1000, folds=folds, callbacks=[stopping])
+        curve = found["valid binary_logloss-mean"]
         trial.set_user_attr("settings", settings)
         trial.set_user_attr("rounds", len(curve))
         return float(curve[-1])
@@ -80,9 +81,9 @@ def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
 
 def xgboost(train: CreditTable, values: Floats, seed: int) -> Floats:
     """XGBoost, depth 4, learning rate .05, a column of its own for every category."""
-    import xgboost
+    xgboost = import_module("xgboost")
 
-    def matrix(rows: Floats, y: Floats | None = None) -> xgboost.DMatrix:
+    def matrix(rows: Floats, y: Floats | None = None) -> Any:
         columns = [rows[:, [i]] for i in range(rows.shape[1]) if i not in train.categorical]
         columns += [(rows[:, [i]] == np.unique(train.values[:, i])).astype(np.float64) for i in train.categorical]
         return xgboost.DMatrix(np.hstack(columns), y)
@@ -102,13 +103,13 @@ def xgboost(train: CreditTable, values: Floats, seed: int) -> Floats:
 
 def catboost(train: CreditTable, values: Floats, seed: int) -> Floats:
     """CatBoost, depth 6, learning rate .05, its own treatment of categories."""
-    from catboost import CatBoostClassifier, Pool
+    catboost = import_module("catboost")
 
-    def pool(rows: Floats, y: Floats | None = None) -> Pool:
+    def pool(rows: Floats, y: Floats | None = None) -> Any:
         frame = _frame(train, rows)
         for i in train.categorical:
             frame[train.names[i]] = frame[train.names[i]].astype(int).astype(str)
-        return Pool(frame, y, cat_features=list(train.categorical))
+        return catboost.Pool(frame, y, cat_features=list(train.categorical))
 
     settings: dict[str, Any] = {
         "learning_rate": 0.05,
@@ -118,21 +119,20 @@ def catboost(train: CreditTable, values: Floats, seed: int) -> Floats:
         "allow_writing_files": False,
     }
     learn, check = _a_fifth(train, seed)
-    first = CatBoostClassifier(iterations=2000, early_stopping_rounds=50, **settings)
+    first = catboost.CatBoostClassifier(iterations=2000, early_stopping_rounds=50, **settings)
     first.fit(pool(train.values[learn], train.y[learn]), eval_set=pool(train.values[check], train.y[check]))
-    model = CatBoostClassifier(iterations=first.get_best_iteration() + 1, **settings)
+    model = catboost.CatBoostClassifier(iterations=first.get_best_iteration() + 1, **settings)
     model.fit(pool(train.values, train.y))
     return np.asarray(model.predict(pool(values), prediction_type="RawFormulaVal"), dtype=np.float64)
 
 
 def ebm(train: CreditTable, values: Floats, seed: int) -> Floats:
     """Explainable Boosting Machine (interpret) as it comes, with its pairs."""
-    from interpret.glassbox import ExplainableBoostingClassifier
-
+    glassbox = import_module("interpret.glassbox")
     kinds = ["nominal" if i in train.categorical else "continuous" for i in range(len(train.names))]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Missing values detected")
-        model = ExplainableBoostingClassifier(feature_names=list(train.names), feature_types=kinds, random_state=seed, n_jobs=1)
+        model = glassbox.ExplainableBoostingClassifier(feature_names=list(train.names), feature_types=kinds, random_state=seed, n_jobs=1)
         model.fit(train.values, train.y)
         return np.asarray(model.decision_function(values), dtype=np.float64)
 

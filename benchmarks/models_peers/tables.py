@@ -91,7 +91,8 @@ def credit_table(name: str, folder: Path | None = None) -> CreditTable:
 
 
 def _codes(column: pd.Series) -> pd.Series:
-    return column.astype(str).astype("category").cat.codes
+    """Number the categories in alphabetical order; what is missing is a category of its own."""
+    return column.astype("string").fillna("missing").astype("category").cat.codes
 
 
 def _table(columns: pd.DataFrame, bad: pd.Series, directions: Mapping[str, int], categorical: tuple[str, ...] = ()) -> CreditTable:
