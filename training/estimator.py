@@ -18,6 +18,7 @@ from credit.scale import Scale
 from training.calibrate import fit_calibration
 from training.fit import fit_booster
 from training.params import BoosterParams
+from training.recipe import stratified_folds
 from training.scorer import Calibration, Scorer, Scores
 
 Values = NDArray[np.float64]
@@ -29,7 +30,7 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     params : BoosterParams, optional
-        How the trees grow; by default the product's recipe, which is for thousands of rows.
+        How the trees grow; by default the product's recipe, which is for hundreds of rows or more.
     monotonic_cst : sequence of int, optional
         Per feature +1 where risk must not fall as the value rises, -1 where it must not rise, 0 where neither; by default 0.
     calibrated : bool
@@ -105,13 +106,14 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         directions = [0] * X.shape[1] if self.monotonic_cst is None else [int(one) for one in self.monotonic_cst]
         if len(directions) != X.shape[1] or not set(directions) <= {-1, 0, 1}:
             raise OutOfRange(f"monotonic_cst must be -1, 0 or 1 for each of {X.shape[1]} features, found {directions[:10]}")
-        bad = codes.astype(np.float64)
+        bad, owners = codes.astype(np.float64), self._owners(len(codes), groups)
         fit = fit_booster(
             np.ascontiguousarray(X),
             bad,
             names=[f"f{index}" for index in range(X.shape[1])],
             directions=directions,
-            fold=self._fold(bad, groups),
+            fold=stratified_folds(bad, owners, seed=self.random_state, folds=self.folds),
+            group_size=len(bad) / len(np.unique(owners)),
             params=self.params or BoosterParams(),
             seed=self.random_state,
             threads=self.threads,
@@ -155,19 +157,13 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         return self._scorer.score(np.ascontiguousarray(values))
 
-    def _fold(self, bad: Values, groups: Any) -> NDArray[np.intp]:
-        """Give each row a fold, bads spread evenly; rows of one group are together."""
-        generator = np.random.default_rng(self.random_state)
-        fold = np.empty(len(bad), dtype=np.intp)
-        if groups is None:
-            for outcome in (0.0, 1.0):
-                rows = np.flatnonzero(bad == outcome)
-                fold[generator.permutation(rows)] = np.arange(len(rows)) % self.folds
-            return fold
-        names, place = np.unique(np.asarray(groups), return_inverse=True)
-        if len(place) != len(bad):
-            raise OutOfRange(f"groups must be as many as rows, found {len(place)} and {len(bad)}")
-        return np.asarray((generator.permutation(len(names)) % self.folds)[place], dtype=np.intp)
+    @staticmethod
+    def _owners(rows: int, groups: Any) -> NDArray[np.intp]:
+        """Number the groups; without any, every row is one."""
+        owners = np.arange(rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+        if len(owners) != rows:
+            raise OutOfRange(f"groups must be as many as rows, found {len(owners)} and {rows}")
+        return np.asarray(owners, dtype=np.intp)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs; the booster travels as text."""

@@ -16,13 +16,13 @@ from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
 from training.bundle import Scores, ScoringBundle, factor_of
-from training.calibrate import fit_calibration
 from training.dataset import ModelFrame, assemble
 from training.extra import TO_TRAIN, require_packages
-from training.fit import Fit, Progress, fit_booster
+from training.fit import Fit, Progress
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
-from training.reason_stability import REFITS, Learned, newest_rows, reason_stability
+from training.reason_stability import REFITS, GrownFrom, newest_rows, reason_stability
+from training.recipe import Columns, Learned, learn
 from training.reference import reference_rows
 from training.rival import against_champion
 from training.scorer import Scorer
@@ -107,8 +107,8 @@ def train(
     say("build the features", 0.0)
     frame = assemble(build_features(ledger, np.unique(outcomes.as_of).tolist()), outcomes)
     split = split_out_of_time(frame, settings.split)
-    fit = _fit(frame, split, settings, seed=seed, threads=threads, progress=say)
-    calibration = fit_calibration(fit.margins_out_of_fold, frame.y[split.train])
+    learned = _learn(frame, split, settings, seed=seed, threads=threads, progress=say)
+    fit, calibration = learned.fit, learned.calibration
     scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
@@ -183,12 +183,12 @@ def _outcomes(tables: RawTables, source: OutcomeSource, settings: TrainSettings)
     return outcomes
 
 
-def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Fit:
-    return fit_booster(
+def _learn(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Learned:
+    return learn(
         frame.values[split.train],
         frame.y[split.train],
-        names=frame.names,
-        directions=[feature.direction for feature in CATALOG],
+        Columns(frame.names, tuple(feature.direction for feature in CATALOG)),
+        groups=frame.supplier_ids[split.train],
         fold=split.fold,
         params=settings.params,
         seed=seed,
@@ -205,7 +205,7 @@ def _stability(
         return None
     progress("grow again for the reasons", 0.0)
     train, test = split.train, split.test
-    learned = Learned(
+    grown = GrownFrom(
         frame.values[train],
         frame.y[train],
         frame.supplier_ids[train],
@@ -215,7 +215,7 @@ def _stability(
     )
     asked = frame.values[test][newest_rows(frame.supplier_ids[test], frame.as_of[test])]
     factors = [factor_of(entry) for entry in catalog_slice()]
-    return reason_stability(fit.model_text, learned, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
+    return reason_stability(fit.model_text, grown, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
 
 
 def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Scores, seed: int) -> dict[str, Any]:
