@@ -9,8 +9,10 @@ from training.scorer import Calibration
 _STEPS = 100
 _TOLERANCE = 1e-12
 
+Values = NDArray[np.float64]
 
-def fit_calibration(margins: NDArray[np.float64], y: NDArray[np.float64]) -> Calibration:
+
+def fit_calibration(margins: Values, y: Values) -> Calibration:
     """Return the affine map of the margins under which the outcomes are most likely (Platt scaling without penalty).
 
     Parameters
@@ -29,8 +31,7 @@ def fit_calibration(margins: NDArray[np.float64], y: NDArray[np.float64]) -> Cal
 
     Notes
     -----
-    Newton's method on the log-likelihood of P(bad) = 1 / (1 + exp(-(intercept + slope * margin))), halving a step that
-    does not improve it. Platt, Probabilistic Outputs for Support Vector Machines (1999).
+    Platt, Probabilistic Outputs for Support Vector Machines (1999).
 
     Examples
     --------
@@ -43,27 +44,52 @@ def fit_calibration(margins: NDArray[np.float64], y: NDArray[np.float64]) -> Cal
     """
     if len(margins) != len(y) or not np.isfinite(margins).all():
         raise OutOfRange(f"margins must be finite and as many as outcomes, found {len(margins)} and {len(y)}")
+    intercept, slope = likeliest_line(np.column_stack([np.ones(len(margins)), margins]), y).tolist()
+    return Calibration(slope=slope, intercept=intercept)
+
+
+def likeliest_line(design: Values, y: Values, *, offset: Values | None = None) -> Values:
+    """Return the weights w under which the outcomes are most likely: P(bad) = 1 / (1 + exp(-(offset + design @ w))).
+
+    Parameters
+    ----------
+    design
+        Shape (n, k); a column of ones for an intercept.
+    y
+        1 bad, 0 good, shape (n,).
+    offset
+        Log-odds added before, shape (n,); 0 by default.
+
+    Raises
+    ------
+    TrainingFailed
+        The outcomes are all alike, or no finite weights are most likely.
+
+    Notes
+    -----
+    Newton's method on the log-likelihood, halving a step that does not improve it.
+    """
     if not 0 < y.sum() < len(y):
         raise TrainingFailed(f"a calibration needs good and bad rows, found {int(y.sum())} bad of {len(y)}")
-    design = np.column_stack([np.ones(len(margins)), margins])
+    start = np.zeros(len(y)) if offset is None else offset
     rate = float(np.mean(y))
-    weights = np.array([np.log(rate / (1.0 - rate)), 0.0])
+    weights = np.zeros(design.shape[1])
+    weights[0] = np.log(rate / (1.0 - rate)) - float(start.mean())
     for _ in range(_STEPS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -700.0, 700.0)))
-        gradient = design.T @ (y - p)
+        p = 1.0 / (1.0 + np.exp(-np.clip(design @ weights + start, -700.0, 700.0)))
         curvature = (design * (p * (1.0 - p))[:, None]).T @ design
         if np.linalg.cond(curvature) > 1e14:
             raise TrainingFailed("no finite calibration exists: the margins are all alike or separate good from bad fully")
-        step = np.linalg.solve(curvature, gradient)
-        before = _log_likelihood(design, y, weights)
-        while _log_likelihood(design, y, weights + step) < before and np.abs(step).max() > _TOLERANCE:
+        step = np.linalg.solve(curvature, design.T @ (y - p))
+        before = _log_likelihood(design, y, start, weights)
+        while _log_likelihood(design, y, start, weights + step) < before and np.abs(step).max() > _TOLERANCE:
             step /= 2.0
         weights = weights + step
         if np.abs(step).max() <= _TOLERANCE * max(1.0, float(np.abs(weights).max())):
             break
-    return Calibration(slope=float(weights[1]), intercept=float(weights[0]))
+    return weights
 
 
-def _log_likelihood(design: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    z = design @ weights
+def _log_likelihood(design: Values, y: Values, offset: Values, weights: Values) -> float:
+    z = design @ weights + offset
     return float(np.sum(y * z - np.logaddexp(0.0, z)))

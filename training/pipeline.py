@@ -15,15 +15,18 @@ from features.build import build_features, month_starts
 from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
+from training.anchor import anchor_calibration
 from training.bundle import Scores, ScoringBundle
 from training.calibrate import fit_calibration
 from training.dataset import ModelFrame, assemble
+from training.disagreement import measure_disagreement
 from training.extra import TO_TRAIN, require_packages
 from training.fit import Fit, Progress, fit_booster
+from training.intervals import PdIntervals, fit_intervals
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
 from training.reference import reference_rows
-from training.scorer import Scorer
+from training.scorer import Calibration, Scorer
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
 from training.track import MODEL, record_run
@@ -104,11 +107,14 @@ def train(
     split = split_out_of_time(frame, settings.split)
     fit = _fit(frame, split, settings, seed=seed, threads=threads, progress=say)
     calibration = fit_calibration(fit.margins_out_of_fold, frame.y[split.train])
+    calibration = anchor_calibration(calibration, fit.margins_out_of_fold, settings.anchor)
     scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
     reference = reference_rows(frame.values[split.train])
     measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
+    say("draw the intervals", 0.0)
+    intervals = _intervals(frame, split, fit, calibration, settings, seed=seed, threads=threads)
     described = _describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures)
     bundle = ScoringBundle.freeze(
         model_text=fit.model_text,
@@ -117,6 +123,8 @@ def train(
         grades=settings.grades,
         catalog=catalog_slice(),
         reference_values=reference,
+        intervals=intervals,
+        sufficiency=settings.sufficiency,
         model=described,
     )
     say("record the run", 0.0)
@@ -189,6 +197,33 @@ def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int,
     )
 
 
+def _intervals(
+    frame: ModelFrame, split: Split, fit: Fit, calibration: Calibration, settings: TrainSettings, *, seed: int, threads: int
+) -> PdIntervals:
+    """Return the PDs' intervals, from what models of other suppliers make of the last fold's."""
+    rows = split.train
+    found = measure_disagreement(
+        frame.values[rows],
+        frame.y[rows],
+        names=frame.names,
+        directions=[feature.direction for feature in CATALOG],
+        fold=split.fold,
+        params=settings.params,
+        rounds=fit.rounds,
+        seed=seed,
+        threads=threads,
+    )
+    log_odds = calibration.intercept + calibration.slope * fit.margins_out_of_fold
+    return fit_intervals(
+        calibration.slope * found.distances,
+        log_odds[found.rows],
+        frame.values[rows[found.rows]],
+        names=frame.names,
+        pool_pd=float(np.mean(1.0 / (1.0 + np.exp(-log_odds)))),
+        policy=settings.abstention,
+    )
+
+
 def _describe(
     tables: RawTables,
     frame: ModelFrame,
@@ -221,6 +256,12 @@ def _describe(
         "digests": dict(sorted(tables.digests.items())),
         "catalog_version": CATALOG_VERSION,
         "policies": dict(settings.policies),
+        "anchor": {
+            "rating_philosophy": settings.anchor.rating_philosophy,
+            "portfolio": settings.anchor.portfolio,
+            "long_run_rate": settings.anchor.long_run_rate if settings.anchor.weight else None,
+            "weight": settings.anchor.weight,
+        },
         "params": {**asdict(settings.params), "seed": seed, "rounds": fit.rounds},
         "lightgbm": version("lightgbm"),
     }
