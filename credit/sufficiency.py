@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from credit.errors import OutOfRange
 from credit.policy import Policy
@@ -107,7 +108,7 @@ class Sufficiency:
     """How much is on record: ``index`` from 0 to 1, and ``grade`` A, B or C."""
 
     index: float
-    grade: str
+    grade: Literal["A", "B", "C"]
 
 
 def data_sufficiency(record: Record, policy: SufficiencyPolicy, *, is_thin: bool = False) -> Sufficiency:
