@@ -17,7 +17,7 @@ from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
 from training.anchor import anchor_calibration
 from training.bundle import Scores, ScoringBundle
-from training.calibrate import fit_calibration
+from training.calibrate import calibrate
 from training.dataset import ModelFrame, assemble
 from training.disagreement import measure_disagreement
 from training.extra import TO_TRAIN, require_packages
@@ -106,8 +106,7 @@ def train(
     frame = assemble(build_features(ledger, np.unique(outcomes.as_of).tolist()), outcomes)
     split = split_out_of_time(frame, settings.split)
     fit = _fit(frame, split, settings, seed=seed, threads=threads, progress=say)
-    calibration = fit_calibration(fit.margins_out_of_fold, frame.y[split.train])
-    calibration = anchor_calibration(calibration, fit.margins_out_of_fold, settings.anchor)
+    calibration = _calibrate(frame, split, fit, settings)
     scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
@@ -195,6 +194,13 @@ def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int,
         threads=threads,
         progress=progress,
     )
+
+
+def _calibrate(frame: ModelFrame, split: Split, fit: Fit, settings: TrainSettings) -> Calibration:
+    """Return the map of the margins that outcomes ask for, at the default rate the policy asks for."""
+    rows, margins = split.train, fit.margins_out_of_fold
+    fitted = calibrate(margins, frame.y[rows], as_of=frame.as_of[rows], suppliers=frame.supplier_ids[rows], policy=settings.calibration)
+    return anchor_calibration(fitted, margins, settings.anchor)
 
 
 def _intervals(
