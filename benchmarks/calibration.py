@@ -1,11 +1,13 @@
 """Do the PDs mean what they say out of time, for whom, and what do their intervals hold? On simulated platforms, where the truth is known.
 
     python -m benchmarks.calibration --seed 20261121 101 102 103
+    python -m benchmarks.calibration --olist SOURCE
 
 Learns as `lianxin train` does and prints, for the test months (a downturn the training months had not seen): the calibration kept beside
 those it was chosen from; slope, level, Brier, log loss and ECE by vintage, grade, province, industry and size; what share of true PDs
 the intervals hold, by group, beside Venn-Abers intervals; and how often the model abstains, and is wrong where it does not. Wrong is a PD
-on the other side of the cut-off than the true PD. Suppliers whose instalments have stopped are left out of the intervals' figures.
+on the other side of the cut-off than the true PD. Suppliers whose instalments have stopped are left out of the intervals' figures. On
+Olist, whose truth nobody knows, the calibrations alone.
 """
 
 import argparse
@@ -17,7 +19,9 @@ import lightgbm as lgb
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from benchmarks.known_truth import STOPPED, Flags, Floats, Platform, Texts, directions, probability, simulated
+from benchmarks.ablation import Study, olist
+from benchmarks.known_truth import STOPPED, Flags, Floats, Platform, Texts, directions, grown, probability, simulated
+from benchmarks.olist import Outcome
 from credit.abstention import Stance, stand
 from training.calibrate import CalibrationPolicy, calibrate, fit_calibration
 from training.calibration_table import CalibrationRow, Estimate, calibration_by
@@ -28,6 +32,7 @@ from training.measures import calibration_line, ece, log_loss
 from training.scorer import Calibration
 from training.settings import SEED
 
+OUTCOMES: tuple[Outcome, ...] = ("silent", "late")
 GROUPINGS = ("vintage", "grade", "province", "industry", "size")
 
 
@@ -46,7 +51,7 @@ class Judged:
     is_decided: Flags
 
 
-def candidates(platform: Platform, fit: Fit) -> dict[str, Calibration]:
+def candidates(platform: Platform | Study, fit: Fit) -> dict[str, Calibration]:
     """Return the calibrations compared: of all training rows, of the newest six months alone and drawn to all rows (kept)."""
     rows, margins = platform.split.train, fit.margins_out_of_fold
     y, as_of, suppliers = platform.frame.y[rows], platform.frame.as_of[rows], platform.frame.supplier_ids[rows]
@@ -135,14 +140,25 @@ def cell_means_held(judged: Judged, low: Floats, high: Floats) -> float:
     return float(np.mean(held))
 
 
-def print_candidates(platform: Platform, fit: Fit) -> None:
+def plain_peer(platform: Platform | Study, threads: int = 1) -> Floats:
+    """Return the test rows' PDs of a plain LightGBM on all features, as `benchmarks.platform` sets its peer, uncalibrated."""
+    rows, frame = platform.split.train, platform.frame
+    settings = {
+        "objective": "binary", "num_leaves": 15, "learning_rate": 0.05, "min_data_in_leaf": 100, "seed": 1, "verbosity": -1,
+        "num_threads": threads, "deterministic": True, "force_row_wise": True,
+    }  # fmt: skip
+    booster = lgb.train(settings, lgb.Dataset(frame.values[rows], frame.y[rows]), num_boost_round=200)
+    return np.asarray(booster.predict(frame.values[platform.split.test]))
+
+
+def print_candidates(platform: Platform | Study, fit: Fit) -> None:
     """Print the calibrations compared."""
     test = platform.split.test
     y = platform.frame.y[test]
     margins = np.asarray(lgb.Booster(model_str=fit.model_text).predict(platform.frame.values[test], raw_score=True))
     print(f"{'calibration':36} slope  intercept  ECE     log loss  mean PD (bad rate {y.mean():.4f})")
-    for name, one in candidates(platform, fit).items():
-        pd = probability(one.intercept + one.slope * margins)
+    pds = {name: probability(one.intercept + one.slope * margins) for name, one in candidates(platform, fit).items()}
+    for name, pd in {**pds, "peer: plain LightGBM": plain_peer(platform)}.items():
         slope, intercept = calibration_line(y, pd)
         print(f"{name:36} {slope:.3f}  {intercept:+.3f}     {ece(y, pd):.4f}  {log_loss(y, pd):.5f}   {pd.mean():.4f}")
 
@@ -211,7 +227,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[20261121])
     parser.add_argument("--folder", type=Path, help="a platform simulated before, instead of a seed")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--olist", type=Path, help="the folder of Olist's files, instead of a seed")
     args = parser.parse_args()
+    if args.olist:
+        for outcome in OUTCOMES:
+            study = olist(args.olist, outcome)
+            print(f"\n{study.name}", flush=True)
+            print_candidates(study, grown(study.frame, study.split, study.settings, args.threads))
+        return
     for seed in args.seed:
         with simulated(seed, args.folder, suppliers=args.suppliers, months=args.months) as platform:
             print(f"\nworld {platform.digest[:16]}" + ("" if args.folder else f", seed {seed}"), flush=True)

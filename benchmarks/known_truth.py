@@ -56,17 +56,21 @@ class Platform:
 
     def fit(self, threads: int = 1) -> Fit:
         """Fit the product's booster to the training rows."""
-        train = self.split.train
-        return fit_booster(
-            self.frame.values[train],
-            self.frame.y[train],
-            names=self.frame.names,
-            directions=directions(),
-            fold=self.split.fold,
-            params=self.settings.params,
-            seed=SEED,
-            threads=threads,
-        )
+        return grown(self.frame, self.split, self.settings, threads)
+
+
+def grown(frame: ModelFrame, split: Split, settings: TrainSettings, threads: int = 1) -> Fit:
+    """Fit the product's booster to the training rows of a split."""
+    return fit_booster(
+        frame.values[split.train],
+        frame.y[split.train],
+        names=frame.names,
+        directions=directions(),
+        fold=split.fold,
+        params=settings.params,
+        seed=SEED,
+        threads=threads,
+    )
 
 
 def directions() -> list[int]:

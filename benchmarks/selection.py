@@ -2,8 +2,8 @@
 
     python -m benchmarks.selection --seed 20261121 101 102 103
 
-Learns from the financed as `lianxin train` does, on simulated platforms whose true PD is known of everybody, and prints for the test months:
-PD against true PD and AUC among financed and rejected; what the trial says of each remedy, which sees outcomes of the financed alone, and
+Learns from the financed as `lianxin train` does, on simulated platforms whose true PD is known of everybody. Prints for the test months: PD
+against true PD and AUC among financed and rejected; what the trial says of each remedy, which sees outcomes of the financed alone, and
 what the remedies really did among the rejected; and for thin files the model's PD beside the pool's. AUC and log loss are the expected ones
 under the true PD. Suppliers whose instalments have stopped are left out: no feature may see it.
 """
@@ -104,7 +104,8 @@ def print_remedies(platform: Platform, judged: Judged, rounds: int, threads: int
         if remedy is not Remedy.NONE:
             trial = try_remedy(remedy, values, y, is_known, propensity, suppliers=suppliers, recipe=recipe)
             verdict = "accepted" if trial.is_accepted else "refused"
-            line += f"; trial on {trial.rows} exceptions, {trial.bads} bad: gain {trial.gain:+.4f} ({trial.low:+.4f} {trial.high:+.4f}), {verdict}"
+            line += f"; trial on {trial.rows} exceptions, {trial.bads} bad: "
+            line += f"gain {trial.gain:+.4f} ({trial.low:+.4f} {trial.high:+.4f}), {verdict}"
         print(line, flush=True)
 
 
