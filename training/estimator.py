@@ -18,7 +18,7 @@ from credit.scale import Scale
 from training.calibrate import fit_calibration
 from training.fit import fit_booster
 from training.params import BoosterParams
-from training.recipe import stratified_folds
+from training.recipe import rows_per_group, stratified_folds
 from training.scorer import Calibration, Scorer, Scores
 
 Values = NDArray[np.float64]
@@ -113,7 +113,7 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             names=[f"f{index}" for index in range(X.shape[1])],
             directions=directions,
             fold=stratified_folds(bad, owners, seed=self.random_state, folds=self.folds),
-            group_size=len(bad) / len(np.unique(owners)),
+            group_size=rows_per_group(owners),
             params=self.params or BoosterParams(),
             seed=self.random_state,
             threads=self.threads,

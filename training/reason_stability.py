@@ -16,6 +16,7 @@ from scipy.stats import t as student
 from credit.errors import OutOfRange
 from credit.reason import Factor, Reason, principal_reasons
 from training.params import BoosterParams
+from training.recipe import rows_per_group
 
 REFITS = 10
 SUPPLIERS = 500
@@ -131,7 +132,7 @@ def _refits(grown: GrownFrom, refits: int, seed: int, threads: int) -> Iterator[
     settings = grown.params.for_lightgbm(
         directions=grown.directions,
         bad_rate=float(np.mean(grown.y)),
-        group_size=len(grown.y) / len(suppliers),
+        group_size=rows_per_group(grown.supplier_ids),
         seed=seed,
         threads=threads,
     )

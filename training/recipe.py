@@ -100,13 +100,18 @@ def learn(
         directions=columns.directions,
         categorical=columns.categorical,
         fold=stratified_folds(y, owners, seed=seed) if fold is None else fold,
-        group_size=len(y) / len(np.unique(owners)),
+        group_size=rows_per_group(owners),
         params=params or BoosterParams(),
         seed=seed,
         threads=threads,
         progress=progress,
     )
     return Learned(fit, fit_calibration(fit.margins_out_of_fold, y))
+
+
+def rows_per_group(groups: NDArray[np.str_] | NDArray[np.intp]) -> float:
+    """Return how many rows a group has on average, 1 or more."""
+    return len(groups) / len(np.unique(groups))
 
 
 def stratified_folds(y: NDArray[np.float64], groups: NDArray[np.intp], *, seed: int, folds: int = 5) -> NDArray[np.intp]:
