@@ -1,9 +1,7 @@
 """The straight way, on a small simulated platform and on labels a platform gave itself."""
 
-import dataclasses
 import json
 import shutil
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,41 +9,18 @@ import numpy as np
 import pytest
 
 from credit.errors import LianxinError, NotEnoughHistory
-from features.ledger import Ledger, build_ledger
-from features.read import RawTables, read_tables
+from features.ledger import Ledger
+from features.read import RawTables
 from features.simulate import simulate
 from tests.training.releases import NOW, dossier, promoted
+from tests.training.settings import QUICK
 from training.bundle import ScoringBundle
 from training.measures import auc
-from training.params import BoosterParams
 from training.pipeline import TrainResult, train
 from training.promotion import find_candidate
-from training.settings import TrainSettings
-from training.split import SplitPolicy
 from training.track import read_document
 
 pytestmark = pytest.mark.slow
-
-SETTINGS = dataclasses.replace(
-    TrainSettings.in_force(date(2026, 1, 1)),
-    params=BoosterParams(learning_rate=0.15, leaf_budget=720, patience=20),
-    split=SplitPolicy(min_bads=5),
-)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RawTables, Ledger]:
-    folder = tmp_path_factory.mktemp("platform")
-    simulate(folder, suppliers=250, months=48, seed=3)
-    tables, _ = read_tables(folder)
-    return folder, tables, build_ledger(tables)
-
-
-@pytest.fixture(scope="module")
-def trained(platform: tuple[Path, RawTables, Ledger], tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
-    folder, tables, ledger = platform
-    home = tmp_path_factory.mktemp("home") / "mlruns"
-    return train(folder, home=home, settings=SETTINGS, tables=tables, ledger=ledger)
 
 
 def test_the_recorded_bundle_scores_the_test_rows_as_they_were_judged(trained: TrainResult) -> None:
@@ -76,7 +51,7 @@ def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
     platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
 ) -> None:
     folder, tables, ledger = platform
-    again = train(folder, home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger, threads=2)
+    again = train(folder, home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger, threads=2)
     assert again.bundle.content_hash == trained.bundle.content_hash
     assert again.run_id != trained.run_id
 
@@ -89,7 +64,7 @@ def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(
     shutil.copytree(trained.bundle_path.parents[3], home)
     wanted = ["auc", "slope", "ece", "reasons", "fairness", "grades", "hosmer_lemeshow", "psi_score", "psi_feature"]
     promoted(home, trained.bundle, overrides=dict.fromkeys(wanted, "test"))
-    again = train(folder, home=home, settings=SETTINGS, tables=tables, ledger=ledger, seed=8)
+    again = train(folder, home=home, settings=QUICK, tables=tables, ledger=ledger, seed=8)
     document = json.loads(read_document(home, again.run_id, "against_champion.json") or b"{}")
     assert document["champion_sha256"] == trained.bundle.content_hash
     y = again.frame.y[again.split.test]
@@ -112,7 +87,7 @@ def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledge
         )
     ]
     cursor.executemany("INSERT INTO labels (supplier_id, as_of, outcome, recorded_at) VALUES (?, ?, ?, ?)", rows)
-    result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger)
+    result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger)
     assert result.bundle.model["outcome"]["source"] == "labels"
     assert result.split.train_to <= trained.split.train_to
 
