@@ -109,7 +109,7 @@ def reason_stability(
         raise OutOfRange(f"none of the {len(asked)} suppliers asked has a reason that could survive")
     first = [own[i][0] for i in has_reason.tolist()]
     kept = np.empty((3, refits, len(first)))
-    for index, booster in enumerate(_refits(learned, refits, seed, threads)):
+    for index, booster in enumerate(grow_again(learned, refits, seed=seed, threads=threads)):
         found = _reasons(booster, asked[has_reason], reference, factors)
         for j, (was, now) in enumerate(zip(first, found, strict=True)):
             families = [reason.family for reason in now]
@@ -125,7 +125,7 @@ def newest_rows(supplier_ids: NDArray[np.str_], as_of: NDArray[np.datetime64]) -
     return np.asarray(newest[_evenly(len(newest), SUPPLIERS)], dtype=np.intp)
 
 
-def _refits(learned: Learned, refits: int, seed: int, threads: int) -> Iterator[lgb.Booster]:
+def grow_again(learned: Learned, refits: int, *, seed: int, threads: int) -> Iterator[lgb.Booster]:
     """Grow the model again, each time on as many suppliers as there are, drawn with replacement."""
     settings = learned.params.for_lightgbm(directions=list(learned.directions), seed=seed, threads=threads)
     suppliers, place = np.unique(learned.supplier_ids, return_inverse=True)
