@@ -195,6 +195,26 @@ def show_moved(honest: Asked, cheated: Asked, dealt: dict[str, npt.NDArray[np.st
         print(f"{cheat.name:30} {', '.join(f'{names[i]} {difference[i]:+.1f}' for i in most)}")
 
 
+def show_signs(honest: Asked, kinds: dict[str, str], alarms: Alarms) -> None:
+    """Print false alarms among honest active suppliers, and how many of the simulator's own cheats are found."""
+    active = honest.values[:, column("orders_count_90d")] >= ACTIVE_ORDERS
+    kind_of = np.array([kinds.get(str(supplier), "") for supplier in honest.ids])
+    false = alarms.raised(honest.values[active & (kind_of == "")])
+    print(f"\nfalse alarms among {len(false)} honest active suppliers: any sign {false.any(axis=1).mean():.1%}")
+    for kind in ("wash_ring", "bought_reviews", "bust_out"):
+        found = alarms.raised(honest.values[active & (kind_of == kind)])
+        best = SIGNS[int(found.mean(axis=0).argmax())] if found.any() else "none"
+        print(f"the simulator's own {kind}: {found.any(axis=1).sum()} of {len(found)} raise a sign, most often {best}")
+
+
+def show_poisoned(result: TrainResult) -> None:
+    """Print what turned labels change."""
+    print(f"\n{'poisoned labels':34} {'AUC':>7} {'points':>7} {'mean size':>9}")
+    for share, only_bads in ((0.0, False), (0.01, False), (0.01, True), (0.05, False), (0.05, True)):
+        found, mean, size = poisoned(result, share, only_bads=only_bads)
+        print(f"{f'{share:.0%} of rows, ' + ('bads called good' if only_bads else 'any'):34} {found:7.4f} {mean:+7.1f} {size:9.1f}")
+
+
 def main() -> None:
     """Simulate, train, cheat, score, poison, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -230,19 +250,8 @@ def main() -> None:
     show_cheats(honest, cheated, dealt, costs, alarms)
     print("\nwhat moved (points)")
     show_moved(honest, cheated, dealt, result)
-    quiet = honest.values[:, column("orders_count_90d")] >= ACTIVE_ORDERS
-    false = alarms.raised(honest.values[is_honest & quiet])
-    print(f"\nfalse alarms among {len(false)} honest active suppliers: any sign {false.any(axis=1).mean():.1%}")
-    for kind in ("wash_ring", "bought_reviews", "bust_out"):
-        mine = quiet & np.array([kinds.get(str(supplier), "") == kind for supplier in honest.ids])
-        found = alarms.raised(honest.values[mine])
-        best = SIGNS[int(found.mean(axis=0).argmax())] if len(found) else ""
-        print(f"the simulator's own {kind}: {found.any(axis=1).mean():.0%} of {len(found)} raise a sign, most often {best}")
-    print(f"\n{'poisoned labels':34} {'AUC':>7} {'points':>7} {'mean size':>9}")
-    for share in (0.0, 0.01, 0.05):
-        for only_bads in (False, True) if share else (False,):
-            found_auc, mean, size = poisoned(result, share, only_bads=only_bads)
-            print(f"{f'{share:.0%} of rows, ' + ('bads called good' if only_bads else 'any'):34} {found_auc:7.4f} {mean:+7.1f} {size:9.1f}")
+    show_signs(honest, kinds, alarms)
+    show_poisoned(result)
     print(f"\n{time.process_time() - begun:.0f} CPU seconds")
 
 
