@@ -9,19 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = 4
+PROCESSES = 3
 WORK = """
 import sys
 import numpy as np
 sys.stdin.readline()  # all begin together
 from features import identity
-from features.segment import order_by
 data, starts = identity.utf8([f"id {number}" for number in range(500)])
 hashes = np.empty(500, dtype=np.int64)
 identity.hash_ids(data, starts, np.ones(500, dtype=np.bool_), hashes)
-order, _ = order_by((hashes % 7).astype(np.int32), 0, 7)
 assert identity.__file__.startswith(sys.argv[1]), identity.__file__
-print(hashes[order].tolist())
+print(hashes.tolist())
 """
 
 
