@@ -92,9 +92,7 @@ class Collected:
     def add(self, table: str, records: Records, labels: Labels | None, memory: int) -> None:
         """Keep a batch, in the order of its buckets."""
         if (records["supplier"] < 0).any():
-            raise UnknownSupplier(
-                f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin data check DIR`"
-            )
+            raise UnknownSupplier(f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`")
         order, starts = order_by(records["supplier"] // self.width, 0, self.buckets)
         is_sorted = self.buckets == 1
         ordered = records if is_sorted else gather(records, order)
