@@ -32,11 +32,11 @@ from features.read import RawTables, read_tables
 from features.simulate import simulate
 from features.sources.olist import import_olist
 from training.dataset import ModelFrame, assemble
-from training.fit import fit_booster
 from training.labels import first_day_seen as first_day
 from training.labels import given_labels, label_outcomes, last_day_seen
 from training.measures import auc
 from training.pipeline import outcome_as_ofs
+from training.recipe import Columns, learn
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
 
@@ -109,26 +109,29 @@ class Study:
         x, y = np.ascontiguousarray(self.frame.values[np.ix_(train, columns)]), self.frame.y[train]
         asked = np.ascontiguousarray(self.frame.values[np.ix_(test, columns)])
         directions = [CATALOG[i].direction for i in columns]
+        group_size = len(train) / len(np.unique(self.frame.supplier_ids[train]))
         total = np.zeros(len(test))
         for seed in seeds:
-            settings = self.settings.params.for_lightgbm(directions=directions, seed=seed, threads=threads)
-            booster = lightgbm.train(settings, lightgbm.Dataset(x, y, params={"verbosity": -1}), rounds)
+            settings = self.settings.params.for_lightgbm(
+                directions=directions, bad_rate=float(y.mean()), group_size=group_size, seed=seed, threads=threads
+            )
+            booster = lightgbm.train(settings, lightgbm.Dataset(x, y, params=dict(settings)), rounds)
             total += np.asarray(booster.predict(asked, raw_score=True, num_threads=threads))
         return total / len(seeds)
 
     def rounds(self, threads: int) -> int:
         """Return the number of trees the folds choose for the whole catalogue."""
-        fit = fit_booster(
+        learned = learn(
             self.frame.values[self.split.train],
             self.frame.y[self.split.train],
-            names=self.frame.names,
-            directions=[feature.direction for feature in CATALOG],
+            Columns(self.frame.names, tuple(feature.direction for feature in CATALOG)),
+            groups=self.frame.supplier_ids[self.split.train],
             fold=self.split.fold,
             params=self.settings.params,
             seed=SEED,
             threads=threads,
         )
-        return fit.rounds
+        return learned.fit.rounds
 
     def judge(self, scores: Floats, rows: Ints | None = None) -> float:
         """Return the AUC of scores of the test rows, or of some of them, drawn with repetition."""

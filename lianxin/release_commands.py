@@ -61,7 +61,7 @@ def approve(
     dossier: Dossier = None,
     explain: Annotated[list[str] | None, typer.Option("--explain", metavar="GATE=TEXT", help="Explains an amber gate.")] = None,
     override: Annotated[
-        list[str] | None, typer.Option("--override", metavar="GATE=TEXT", help="Overrides a gate that is red or not measured.")
+        list[str] | None, typer.Option("--override", metavar="GATE=TEXT", help="Overrides a gate that is red, not measured or amber.")
     ] = None,
     home: Home = HOME,
     as_json: Json = False,
@@ -158,11 +158,12 @@ def rollback(
 
 
 def _texts(option: str, given: Sequence[str] | None) -> dict[str, str]:
-    """Return the texts by gate of `GATE=TEXT` arguments."""
+    """Return the texts by gate of `GATE[,GATE...]=TEXT` arguments."""
     texts: dict[str, str] = {}
     for one in given or ():
-        gate, equals, text = one.partition("=")
-        if not equals or not gate.strip() or not text.strip() or gate.strip() in texts:
-            raise typer.BadParameter(f"{one!r} must be GATE=TEXT, each gate once", param_hint=option)
-        texts[gate.strip()] = text.strip()
+        names, equals, text = one.partition("=")
+        gates = [name.strip() for name in names.split(",")]
+        if not equals or not text.strip() or not all(gates) or set(gates) & set(texts):
+            raise typer.BadParameter(f"{one!r} must be GATE=TEXT, or GATE,GATE=TEXT, each gate once", param_hint=option)
+        texts.update(dict.fromkeys(gates, text.strip()))
     return texts

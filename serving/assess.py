@@ -12,26 +12,36 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from credit.abstention import Interval, Standing, stand
 from credit.errors import BundleInvalid
 from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
+from credit.sufficiency import Record, Sufficiency, data_sufficiency
 from features.build import FeatureMatrix, build_features
 from features.catalog import CATALOG
 from features.feature import Feature
 from features.ledger import Ledger
+from features.on_record import ON_RECORD
 from serving.refusals import AsOfOutOfRange
 from training.bundle import Scores, ScoringBundle
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A score with its grade, its principal reasons (worst first) and the feature values it rests on, in the bundle's order."""
+    """A score with its grade, its principal reasons (worst first) and the feature values it rests on, in the bundle's order.
+
+    ``interval`` and ``standing`` (what the interval says against the cut-off) are None where the bundle carries no intervals,
+    ``sufficiency`` where it carries no policy for it.
+    """
 
     score: Score
     grade: Grade
     reasons: tuple[Reason, ...]
     values: tuple[float, ...]
+    interval: Interval | None = None
+    standing: Standing | None = None
+    sufficiency: Sufficiency | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,33 @@ def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date)
         The bundle asks for a feature this version of the catalogue does not have.
     """
     refuse_later_as_of(ledger, as_of)
-    matrix = build_features(ledger, [as_of], [supplier_id], features=scored_features(bundle.names))
-    score = bundle.score_of(supplier_id, as_of, matrix.values[0])
-    return Assessment(score, bundle.grades.grade(score.pd), bundle.reasons(score), tuple(matrix.values[0].tolist()))
+    matrix = build_features(ledger, [as_of], [supplier_id], features=_read_features(bundle.names))
+    row, counts = matrix.values[0, : len(bundle.names)], matrix.values[0, len(bundle.names) :].tolist()
+    return assess_row(bundle, supplier_id, as_of, row, counts=counts, tables=_tables_present(bundle.names, ledger.present))
+
+
+def assess_row(
+    bundle: ScoringBundle, supplier_id: str, as_of: date, row: npt.NDArray[np.float64], *, counts: Sequence[float], tables: float
+) -> Assessment:
+    """Assess a supplier from its feature row, what `ON_RECORD` counts of it, and the share of the model's tables that are there.
+
+    Notes
+    -----
+    A thin file keeps the model's score, which still ranks there (docs/decisions/0013); its interval is the widest and holds the pool's
+    PD, its sufficiency is C, and it is referred whatever the score.
+    """
+    score, values = bundle.score_of(supplier_id, as_of, row), tuple(row.tolist())
+    interval = standing = sufficiency = None
+    is_thin = bundle.intervals is not None and bundle.intervals.is_thin(values)
+    if bundle.intervals is not None:
+        interval = bundle.intervals.around(score.pd, values)
+        standing = stand(score.pd, interval, cutoff_pd=bundle.intervals.policy.cutoff_pd, is_thin=is_thin)
+    if bundle.sufficiency is not None:
+        months, orders, deliveries, reviews = np.nan_to_num(counts).tolist()
+        known = bundle.sufficiency.known_share(values)
+        on_record = Record(months=months, orders=orders, deliveries=deliveries, reviews=reviews, tables=tables, known=known)
+        sufficiency = data_sufficiency(on_record, bundle.sufficiency.policy, is_thin=is_thin)
+    return Assessment(score, bundle.grades.grade(score.pd), bundle.reasons(score), values, interval, standing, sufficiency)
 
 
 def score_batch(bundle: ScoringBundle, ledger: Ledger, as_of: date, suppliers: Sequence[str] | None = None) -> BatchScores:
@@ -100,6 +134,19 @@ def scored_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
             f"Serve it with the version it was trained with, or release it again."
         )
     return tuple(known[name] for name in names)
+
+
+@lru_cache(maxsize=8)
+def _read_features(names: tuple[str, ...]) -> tuple[Feature, ...]:
+    """Return what is read for one supplier: the scored features, and the counts of what is on record."""
+    return (*scored_features(names), *ON_RECORD)
+
+
+@lru_cache(maxsize=8)
+def _tables_present(names: tuple[str, ...], present: frozenset[str]) -> float:
+    """Return the share of the tables the features rest on that are there; 1 where they rest on none."""
+    needed = {table for feature in scored_features(names) for table in feature.tables}
+    return len(needed & present) / len(needed) if needed else 1.0
 
 
 def _in_order(matrix: FeatureMatrix, names: tuple[str, ...]) -> npt.NDArray[np.float64]:

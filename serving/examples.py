@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from serving.assess import Assessment, assess
+from serving.assess import Assessment, assess, assess_row
 from serving.explain import Occasion, score_body
 from serving.languages import Language, words
 from serving.schemas import Purpose
 from serving.service import Service
 
 NOBODY = "S-EXAMPLE"
+_USUAL_COUNTS = (12.0, 120.0, 110.0, 45.0)
+"""Months with orders, orders, deliveries and reviews of the supplier that does not exist."""
 _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
 _REQUEST_ID = "b0c9a7e4d2f14f0c8a6b5e3d1c2f4a68"
 
@@ -42,8 +44,7 @@ def _assessment(service: Service) -> Assessment:
     if service.settings.example_supplier:
         return assess(bundle, service.ledger, service.settings.example_supplier, as_of)
     values = np.array(bundle.reference.medians, dtype=np.float64)
-    score = bundle.score_of(NOBODY, as_of, values)
-    return Assessment(score, bundle.grades.grade(score.pd), bundle.reasons(score), tuple(values.tolist()))
+    return assess_row(bundle, NOBODY, as_of, values, counts=_USUAL_COUNTS, tables=1.0)
 
 
 def problem_example(service: Service, status: int, code: str, language: Language) -> dict[str, Any]:

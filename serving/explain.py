@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from credit.abstention import Stance
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
 from serving.languages import Language, Words, words
@@ -16,6 +17,7 @@ from serving.schemas import (
     CurrentModel,
     DataQuality,
     GradeBand,
+    IntervalPart,
     ModelPart,
     Notice,
     Purpose,
@@ -24,6 +26,7 @@ from serving.schemas import (
     ScoreBody,
     ScorePart,
     Subject,
+    SufficiencyPart,
     TrainedOn,
 )
 from training.bundle import ScoringBundle
@@ -83,6 +86,9 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
     """Return what a reader of the score must know besides."""
     spoken, parts = words(language), assessment.score.contributions
     notices = _absence_notices(bundle, ledger, assessment, spoken)
+    standing = assessment.standing
+    if standing is not None and standing.stance is Stance.ABSTAIN:
+        notices.insert(0, Notice(code=standing.ground.value, text=in_words((standing.text_zh, standing.text_en), language)))
     if sum(part.value is None for part in parts) > FEW_VALUES_SHARE * len(parts):
         notices.append(Notice(code="few_values", text=spoken.text("warning.few_values")))
     last_order = next((part for part in parts if part.feature == LAST_ORDER), None)
@@ -126,7 +132,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
     score = assessment.score
     return ScoreBody(
         id=occasion.score_id,
-        score=ScorePart(points=score.points, grade=assessment.grade.name, pd_12m=score.pd),
+        score=_score_part(assessment),
         subject=Subject(supplier_id=score.supplier_id, kind=ledger.profile(score.supplier_id).kind),
         as_of=score.as_of,
         known_at=known_before(ledger, score.as_of),
@@ -140,6 +146,18 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
         rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
+    )
+
+
+def _score_part(assessment: Assessment) -> ScorePart:
+    """Return the score with what is known of its certainty."""
+    score, interval, sufficiency = assessment.score, assessment.interval, assessment.sufficiency
+    return ScorePart(
+        points=score.points,
+        grade=assessment.grade.name,
+        pd_12m=score.pd,
+        interval=IntervalPart(low=interval.low, high=interval.high, level=interval.level) if interval else None,
+        data_sufficiency=SufficiencyPart(index=sufficiency.index, grade=sufficiency.grade) if sufficiency else None,
     )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from credit.abstention import Interval
 from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
+from credit.sufficiency import Sufficiency
 from features.evidence import Evidence, evidence_tables
 from features.ledger import Ledger, Profile
 from serving.assess import Assessment
@@ -61,6 +63,8 @@ class CreditReport:
     known_before: datetime
     points: int
     pd: float
+    interval: Interval | None
+    sufficiency: Sufficiency | None
     grade: Grade
     bands: tuple[Band, ...]
     marker: float
@@ -93,6 +97,8 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
         known_before=known_before(ledger, score.as_of),
         points=points,
         pd=score.pd,
+        interval=assessment.interval,
+        sufficiency=assessment.sufficiency,
         grade=assessment.grade,
         bands=bands,
         marker=marker,

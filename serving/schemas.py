@@ -3,7 +3,7 @@
 import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -57,12 +57,29 @@ class ScoreRequest(_Wire):
     purpose: Annotated[Purpose, Field(description="What the score is for; kept with it.")]
 
 
+class IntervalPart(_Wire):
+    """Where the PD would lie had the model learnt from other suppliers, for ``level`` of them."""
+
+    low: Annotated[float, Field(ge=0, le=1)]
+    high: Annotated[float, Field(ge=0, le=1)]
+    level: Annotated[float, Field(gt=0, lt=1, description="Share of suppliers for whom it is to hold.")]
+
+
+class SufficiencyPart(_Wire):
+    """How much is on record of the supplier."""
+
+    index: Annotated[float, Field(ge=0, le=1, description="0 nothing, 1 plenty.")]
+    grade: Annotated[Literal["A", "B", "C"], Field(description="A enough, B little, C too little to decide by.")]
+
+
 class ScorePart(_Wire):
-    """The score itself."""
+    """The score itself; ``interval`` and ``data_sufficiency`` are null where the model was released without them."""
 
     points: Points
     grade: Annotated[str, Field(description="Grade by PD band, AAA is the safest.")]
     pd_12m: Annotated[float, Field(gt=0, lt=1, description="Probability of default within 12 months; lower is better.")]
+    interval: IntervalPart | None
+    data_sufficiency: SufficiencyPart | None
 
 
 class Subject(_Wire):

@@ -102,15 +102,20 @@ def sign_statement(statement: Mapping[str, Any], key: Ed25519PrivateKey) -> Appr
 def answered(gates: Sequence[Gate], *, explanations: Mapping[str, str], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the gates as documents, each with the ``written`` word that answers it, None where it is green.
 
+    An override answers an amber gate as well; what is written about a green gate is left out.
+
     Raises
     ------
     GateFailed
-        Some gate has no answer, or another than it asks for; or what was written answers nothing.
+        Some gate has no answer, or there is no gate of a name that was answered.
     """
-    given = {Answer.EXPLANATION: dict(explanations), Answer.OVERRIDE: dict(overrides)}
+    unknown = sorted({*explanations, *overrides} - {gate.name for gate in gates})
+    if unknown:
+        raise GateFailed(f"only gates can be answered; there is no {', '.join(unknown)}: the gates are {', '.join(g.name for g in gates)}")
+    answers = {Answer.EXPLANATION: {**overrides, **explanations}, Answer.OVERRIDE: dict(overrides)}
     documents, missing = [], []
     for gate in gates:
-        written = given[gate.answer].pop(gate.name, "").strip() if gate.answer in given else ""
+        written = answers.get(gate.answer, {}).get(gate.name, "").strip()
         if gate.answer is not Answer.NONE and not written:
             missing.append(gate)
         documents.append({**gate.to_json(), "written": written or None})
@@ -118,7 +123,4 @@ def answered(gates: Sequence[Gate], *, explanations: Mapping[str, str], override
         ways = {Answer.EXPLANATION: "--explain", Answer.OVERRIDE: "--override"}
         told = (f"{gate.name}: {gate.en}" + (f" ({ways[gate.answer]} {gate.name}=...)" if gate.answer in ways else "") for gate in missing)
         raise GateFailed("every gate must be green or answered in writing; these are not:\n" + "\n".join(told))
-    left = [name for words in given.values() for name in words]
-    if left:
-        raise GateFailed(f"only what a gate asks for can be written; nothing asks for {', '.join(left)}")
     return documents

@@ -18,11 +18,14 @@ from credit.grade import Grade, GradeScale
 from credit.reason import Factor, Reason, principal_reasons
 from credit.scale import Scale
 from credit.score import Contribution, Score
+from credit.sufficiency import SufficiencyPolicy
 from training.bundle_check import compare_golden, first_parse
+from training.intervals import PdIntervals
 from training.monotone import Certificate, prove
 from training.reference import Reference
 from training.scorer import Calibration, Scorer, Scores
 from training.seal import content_hash, dump_json, load_json, seal, unseal
+from training.sufficiency import Sufficient
 
 __all__ = ["Calibration", "Reference", "Scores", "ScoringBundle"]
 
@@ -58,6 +61,8 @@ class ScoringBundle:
     grades: GradeScale
     calibration: Calibration
     reference: Reference
+    intervals: PdIntervals | None
+    sufficiency: Sufficient | None
     model: Mapping[str, Any]
     monotone: Certificate | None
     release: Mapping[str, Any]
@@ -77,10 +82,13 @@ class ScoringBundle:
         catalog: Sequence[Mapping[str, Any]],
         reference_values: NDArray[np.float64],
         model: Mapping[str, Any],
+        intervals: PdIntervals | None = None,
+        sufficiency: SufficiencyPolicy | None = None,
     ) -> "ScoringBundle":
         """Make a bundle of a fitted model; ``reference_values`` are its training rows, shape (n, f).
 
-        Raises `BundleInvalid` where the trees do not keep the catalogue's directions.
+        A bundle without ``intervals`` or ``sufficiency`` scores and leaves them unsaid. Raises `BundleInvalid` where the trees do not
+        keep the catalogue's directions.
         """
         certificate = prove(model_text, [entry["name"] for entry in catalog], [entry["direction"] for entry in catalog])
         scorer = Scorer.from_text(model_text, calibration, scale)
@@ -93,6 +101,8 @@ class ScoringBundle:
             "catalog.json": dump_json([dict(entry) for entry in catalog]),
             "reference.json": dump_json(Reference.of(reference_values, scores).to_json()),
             "golden.json": dump_json(_golden(scorer, reference_values, scores)),
+            "interval.json": dump_json(intervals.to_json() if intervals else None),
+            "sufficiency.json": dump_json(Sufficient.of(sufficiency, scores).to_json() if sufficiency else None),
             "model.json": dump_json(dict(model)),
             "monotone.json": dump_json(certificate.to_json()),
         }
@@ -147,14 +157,17 @@ class ScoringBundle:
             certificate = Certificate.from_json(parts["monotone.json"]) if "monotone.json" in parts else None
             if certificate is not None:
                 certificate.require(text, {entry["name"]: entry["direction"] for entry in catalog})
+            names = tuple(entry["name"] for entry in catalog)
             bundle = cls(
-                names=tuple(entry["name"] for entry in catalog),
+                names=names,
                 catalog=catalog,
                 factors=tuple(factor_of(entry) for entry in catalog),
                 scale=scale,
                 grades=GradeScale(tuple(Grade(**entry) for entry in parts["grades.json"])),
                 calibration=calibration,
                 reference=Reference.from_json(parts["reference.json"]),
+                intervals=PdIntervals.from_json(parts["interval.json"], names) if parts["interval.json"] else None,
+                sufficiency=Sufficient.from_json(parts["sufficiency.json"]) if parts["sufficiency.json"] else None,
                 model=parts["model.json"],
                 monotone=certificate,
                 release=release,

@@ -1,7 +1,11 @@
-"""From rows to a booster: supplier-disjoint folds choose the number of trees, then all training rows grow them."""
+"""From rows to a booster: supplier-disjoint folds choose the number of trees, then all training rows grow them.
+
+A number of trees is judged by the folds' log loss after an affine calibration, because one follows anyway: a booster that is too
+sure of itself may rank best, and its slope is put right (docs/decisions/0012).
+"""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,23 +13,28 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import TrainingFailed
+from credit.errors import LianxinError, TrainingFailed
+from training.calibrate import fit_calibration
+from training.measures import log_loss
 from training.params import BoosterParams
 
 Progress = Callable[[str, float], None]
 """Told the name of a step and the share of it that is done, 0 to 1."""
 
+STEP = 10
+"""Trees between two looks at the folds' log loss."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted booster as text, its number of trees, and for each training row the margin of a booster that never saw
-    the row's supplier.
+    """A fitted booster as text, its number of trees, and for each training row the margin of a booster that never saw the
+    row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees.
     """
 
     model_text: str
     rounds: int
     margins_out_of_fold: NDArray[np.float64]
-    log_loss_by_round: tuple[float, ...]
+    log_loss_by_step: tuple[float, ...]
 
 
 def fit_booster(
@@ -38,6 +47,8 @@ def fit_booster(
     params: BoosterParams,
     seed: int,
     threads: int,
+    categorical: Sequence[int] = (),
+    group_size: float = 1.0,
     progress: Progress | None = None,
 ) -> Fit:
     """Fit a booster to the training rows.
@@ -52,39 +63,76 @@ def fit_booster(
         Shape (n,); all rows of a supplier in one fold.
     params, seed, threads
         ``threads`` changes the speed and no bit of the result.
+    categorical
+        Columns of categories, coded 0, 1, 2 and so on.
+    group_size
+        Mean number of rows per supplier.
     """
-    settings = params.for_lightgbm(directions=list(directions), seed=seed, threads=threads)
-    data = lgb.Dataset(values, y, feature_name=list(names), free_raw_data=False, params={"verbosity": -1})
-    folds = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in np.unique(fold)]
-    if len(folds) < 2:
+    if len(np.unique(fold)) < 2:
         raise TrainingFailed("early stopping needs at least two folds of suppliers, found one: bring more suppliers")
-    curve: dict[str, Any] = lgb.cv(
-        settings,
-        data,
-        num_boost_round=params.max_rounds,
-        folds=folds,
-        callbacks=[
-            lgb.early_stopping(params.early_stopping_rounds, verbose=False),
-            _reporting(progress, "choose the number of trees", params.max_rounds),
-        ],
-        return_cvbooster=True,
-    )
-    boosters = curve["cvbooster"]
-    rounds = max(1, boosters.best_iteration)
-    margins = np.empty(len(y))
-    for (_, held_out), booster in zip(folds, boosters.boosters, strict=True):
-        margins[held_out] = booster.predict(values[held_out], raw_score=True, num_iteration=rounds, num_threads=threads)
-    final = lgb.train(settings, data, rounds, callbacks=[_reporting(progress, "grow the trees", rounds)])
-    if final.current_iteration() == 0 or final.num_trees() == 0:
-        raise TrainingFailed("no tree could be grown: the rows are too few or no feature varies")
+    settings = params.for_lightgbm(directions=directions, bad_rate=float(np.mean(y)), group_size=group_size, seed=seed, threads=threads)
+    data = lgb.Dataset(
+        values, y, feature_name=list(names), categorical_feature=list(categorical), free_raw_data=False, params={**settings}
+    )  # fmt: skip
+    rounds, margins, losses = _choose_rounds(data, settings, values, y, fold, params, progress)
+    final = lgb.Booster({**settings}, data)
+    for done in range(0, rounds, STEP):
+        _grow(final, min(STEP, rounds - done))
+        _say(progress, "grow the trees", min(done + STEP, rounds), rounds)
     # The text records how many threads were used; the model does not depend on it, so neither may its hash.
-    text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", final.model_to_string(num_iteration=rounds))
-    return Fit(text, rounds, margins, tuple(curve["valid binary_logloss-mean"]))
+    text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", final.model_to_string())
+    if re.search(r"(?m)^split_feature=\d", text) is None:
+        raise TrainingFailed("no tree could be grown: the rows are too few or no feature varies")
+    return Fit(text, rounds, margins, losses)
 
 
-def _reporting(progress: Progress | None, step: str, rounds: int) -> Callable[[lgb.callback.CallbackEnv], None]:
-    def report(env: lgb.callback.CallbackEnv) -> None:
-        if progress is not None and (env.iteration + 1) % 25 == 0:
-            progress(step, (env.iteration + 1) / rounds)
+def _choose_rounds(
+    data: lgb.Dataset,
+    settings: Mapping[str, Any],
+    values: NDArray[np.float64],
+    y: NDArray[np.float64],
+    fold: NDArray[np.intp],
+    params: BoosterParams,
+    progress: Progress | None,
+) -> tuple[int, NDArray[np.float64], tuple[float, ...]]:
+    """Return the best number of rounds, the margins out of fold there, and the log loss at every step."""
+    folds = [
+        (lgb.Booster({**settings}, data.subset(np.flatnonzero(fold != k).tolist())), np.flatnonzero(fold == k)) for k in np.unique(fold)
+    ]
+    margins = np.zeros(len(y))
+    best, kept, losses = 0, margins, list[float]()
+    for start in range(0, params.max_rounds, STEP):
+        grown = min(STEP, params.max_rounds - start)
+        for booster, held_out in folds:
+            _grow(booster, grown)
+            margins[held_out] += booster.predict(
+                values[held_out], raw_score=True, start_iteration=start, num_iteration=grown, num_threads=settings["num_threads"]
+            )
+        losses.append(_calibrated_log_loss(margins, y))
+        if losses[-1] <= min(losses):
+            best, kept = start + grown, margins.copy()
+        elif start + grown - best >= params.patience:
+            break
+        _say(progress, "choose the number of trees", start + grown, params.max_rounds)
+    return best, kept, tuple(losses)
 
-    return report
+
+def _grow(booster: lgb.Booster, rounds: int) -> None:
+    for _ in range(rounds):
+        if booster.update():
+            break
+
+
+def _calibrated_log_loss(margins: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Return the log loss of the margins after the best affine map; infinite where there is none that keeps their order."""
+    try:
+        line = fit_calibration(margins, y)
+    except LianxinError:
+        return float("inf")
+    log_odds = np.clip(line.intercept + line.slope * margins, -35.0, 35.0)
+    return log_loss(y, 1.0 / (1.0 + np.exp(-log_odds)))
+
+
+def _say(progress: Progress | None, step: str, done: int, of: int) -> None:
+    if progress is not None:
+        progress(step, done / of)

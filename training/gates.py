@@ -5,8 +5,8 @@ A gate tests the ends of an interval, never the point alone, so that chance neit
 - a floor or ceiling is green where the whole interval keeps it, red where the whole interval breaks it, and amber where the
   interval holds both sides: too few rows pass nothing by ignorance and fail nothing by noise;
 - the calibration slope is red where its interval misses the aim altogether, green where it meets the aim and stays inside a
-  wider band, amber where it reaches beyond that band. Asking that the whole interval lie in the aim would refuse every model
-  with less than some two thousand bads; asking only that it touch the aim would pass any small sample;
+  wider band, amber where it reaches beyond that band. Asking that the whole interval lie in the aim would refuse five of six
+  sound models with 430 independent bads (half-width 0.09); asking only that it touch the aim would pass any small sample;
 - against the champion a paired difference on the same rows may not be shown to be worse by more than a margin, and green says
   that such a loss is ruled out (non-inferiority);
 - some gates ask and do not stop: their worst is amber. A PSI over its bound is what a downturn looks like, and the model that

@@ -178,7 +178,7 @@ def _performance(found: Monitoring) -> str:
     rows = [("当前预计 expected now", str(found.suppliers), *_expected_cells(found.expected))]
     if "auc" in found.tested:
         error = found.tested.get("auc_standard_error", 0.0)
-        cells = (_interval(found.tested["auc"], error), f"{found.tested['log_loss']:.4f}", f"{found.tested['bad_rate']:.2%}")
+        cells = (_interval(found.tested["auc"], error), _number(found, "log_loss", ".4f"), _number(found, "bad_rate", ".2%"))
         rows.append(("测试期实测 the test period", "", *cells))
     if found.matured is not None:
         one = found.matured
@@ -214,6 +214,10 @@ def _auc_chart(found: Monitoring) -> str:
 def _expected_cells(one: Expected) -> tuple[str, str, str]:
     auc = f"{one.auc:.3f} [{one.auc_low:.3f}, {one.auc_high:.3f}]"
     return auc, f"{one.log_loss:.4f}", f"{one.bad_rate:.2%} [{one.bad_rate_low:.2%}, {one.bad_rate_high:.2%}]"
+
+
+def _number(found: Monitoring, name: str, form: str) -> str:
+    return format(found.tested[name], form) if name in found.tested else "未测 not measured"
 
 
 def _interval(value: float, error: float) -> str:

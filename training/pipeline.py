@@ -15,17 +15,21 @@ from features.build import build_features, month_starts
 from features.catalog import CATALOG, CATALOG_VERSION, catalog_slice
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
+from training.anchor import anchor_calibration
 from training.bundle import Scores, ScoringBundle, factor_of
-from training.calibrate import fit_calibration
+from training.calibrate import calibrate
 from training.dataset import ModelFrame, assemble
+from training.disagreement import measure_disagreement
 from training.extra import TO_TRAIN, require_packages
-from training.fit import Fit, Progress, fit_booster
+from training.fit import Fit, Progress
+from training.intervals import PdIntervals, fit_intervals
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
-from training.reason_stability import REFITS, Learned, newest_rows, reason_stability
+from training.reason_stability import REFITS, GrownFrom, newest_rows, reason_stability
+from training.recipe import Columns, Learned, learn, rows_per_group
 from training.reference import reference_rows
 from training.rival import against_champion
-from training.scorer import Scorer
+from training.scorer import Calibration, Scorer
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
 from training.track import MODEL, champion_bundle, record_run
@@ -107,13 +111,15 @@ def train(
     say("build the features", 0.0)
     frame = assemble(build_features(ledger, np.unique(outcomes.as_of).tolist()), outcomes)
     split = split_out_of_time(frame, settings.split)
-    fit = _fit(frame, split, settings, seed=seed, threads=threads, progress=say)
-    calibration = fit_calibration(fit.margins_out_of_fold, frame.y[split.train])
+    fit = _learn(frame, split, settings, seed=seed, threads=threads, progress=say).fit
+    calibration = _calibrate(frame, split, fit, settings)
     scorer = Scorer.from_text(fit.model_text, calibration, settings.scale)
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
     reference = reference_rows(frame.values[split.train])
     measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
+    say("draw the intervals", 0.0)
+    intervals = _intervals(frame, split, fit, calibration, settings, seed=seed, threads=threads)
     described = {
         **_describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures),
         "reason_stability": _stability(frame, split, fit, settings, seed=seed, threads=threads, refits=refits, progress=say),
@@ -125,6 +131,8 @@ def train(
         grades=settings.grades,
         catalog=catalog_slice(),
         reference_values=reference,
+        intervals=intervals,
+        sufficiency=settings.sufficiency,
         model=described,
     )
     say("record the run", 0.0)
@@ -183,12 +191,12 @@ def _outcomes(tables: RawTables, source: OutcomeSource, settings: TrainSettings)
     return outcomes
 
 
-def _fit(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Fit:
-    return fit_booster(
+def _learn(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int, progress: Progress) -> Learned:
+    return learn(
         frame.values[split.train],
         frame.y[split.train],
-        names=frame.names,
-        directions=[feature.direction for feature in CATALOG],
+        Columns(frame.names, tuple(feature.direction for feature in CATALOG)),
+        groups=frame.supplier_ids[split.train],
         fold=split.fold,
         params=settings.params,
         seed=seed,
@@ -205,7 +213,7 @@ def _stability(
         return None
     progress("grow again for the reasons", 0.0)
     train, test = split.train, split.test
-    learned = Learned(
+    grown = GrownFrom(
         frame.values[train],
         frame.y[train],
         frame.supplier_ids[train],
@@ -215,7 +223,7 @@ def _stability(
     )
     asked = frame.values[test][newest_rows(frame.supplier_ids[test], frame.as_of[test])]
     factors = [factor_of(entry) for entry in catalog_slice()]
-    return reason_stability(fit.model_text, learned, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
+    return reason_stability(fit.model_text, grown, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
 
 
 def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Scores, seed: int) -> dict[str, Any]:
@@ -227,6 +235,41 @@ def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Score
     suppliers, values = frame.supplier_ids[rows], frame.values[rows]
     found = against_champion(champion, names=frame.names, values=values, y=frame.y[rows], suppliers=suppliers, pd=scores.pd, seed=seed)
     return {"against_champion": found}
+
+
+def _calibrate(frame: ModelFrame, split: Split, fit: Fit, settings: TrainSettings) -> Calibration:
+    """Return the map of the margins that outcomes ask for, at the default rate the policy asks for."""
+    rows, margins = split.train, fit.margins_out_of_fold
+    fitted = calibrate(margins, frame.y[rows], as_of=frame.as_of[rows], suppliers=frame.supplier_ids[rows], policy=settings.calibration)
+    return anchor_calibration(fitted, margins, settings.anchor)
+
+
+def _intervals(
+    frame: ModelFrame, split: Split, fit: Fit, calibration: Calibration, settings: TrainSettings, *, seed: int, threads: int
+) -> PdIntervals:
+    """Return the PDs' intervals, from what models of other suppliers make of the last fold's."""
+    rows = split.train
+    found = measure_disagreement(
+        frame.values[rows],
+        frame.y[rows],
+        names=frame.names,
+        directions=[feature.direction for feature in CATALOG],
+        fold=split.fold,
+        params=settings.params,
+        rounds=fit.rounds,
+        seed=seed,
+        threads=threads,
+        group_size=rows_per_group(frame.supplier_ids[rows]),
+    )
+    log_odds = calibration.intercept + calibration.slope * fit.margins_out_of_fold
+    return fit_intervals(
+        calibration.slope * found.distances,
+        log_odds[found.rows],
+        frame.values[rows[found.rows]],
+        names=frame.names,
+        pool_pd=float(np.mean(1.0 / (1.0 + np.exp(-log_odds)))),
+        policy=settings.abstention,
+    )
 
 
 def _describe(
@@ -262,6 +305,12 @@ def _describe(
         "digests": dict(sorted(tables.digests.items())),
         "catalog_version": CATALOG_VERSION,
         "policies": dict(settings.policies),
+        "anchor": {
+            "rating_philosophy": settings.anchor.rating_philosophy,
+            "portfolio": settings.anchor.portfolio,
+            "long_run_rate": settings.anchor.long_run_rate if settings.anchor.weight else None,
+            "weight": settings.anchor.weight,
+        },
         "params": {**asdict(settings.params), "seed": seed, "rounds": fit.rounds},
         "lightgbm": version("lightgbm"),
     }

@@ -16,6 +16,7 @@ from scipy.stats import t as student
 from credit.errors import OutOfRange
 from credit.reason import Factor, Reason, principal_reasons
 from training.params import BoosterParams
+from training.recipe import rows_per_group
 
 REFITS = 10
 SUPPLIERS = 500
@@ -59,7 +60,7 @@ class ReasonStability:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class GrownFrom:
     """What a model was grown from: rows, shape (n, f), outcomes and suppliers, and how."""
 
     values: Values
@@ -71,7 +72,7 @@ class Learned:
 
 
 def reason_stability(
-    model_text: str, learned: Learned, asked: Values, factors: Sequence[Factor], *, seed: int, threads: int, refits: int = REFITS
+    model_text: str, grown: GrownFrom, asked: Values, factors: Sequence[Factor], *, seed: int, threads: int, refits: int = REFITS
 ) -> ReasonStability:
     """Grow the model again on resampled suppliers and compare first reasons.
 
@@ -79,7 +80,7 @@ def reason_stability(
     ----------
     model_text
         The model whose reasons are asked to survive.
-    learned
+    grown
         The rows it was grown from; the reference of every model is evenly spaced over them.
     asked
         One row per supplier whose reasons are compared, shape (m, f).
@@ -102,14 +103,14 @@ def reason_stability(
     """
     if refits < 2:
         raise OutOfRange(f"the survival of reasons needs at least 2 refits, found {refits}")
-    reference = learned.values[_evenly(len(learned.values), REFERENCE_ROWS)]
+    reference = grown.values[_evenly(len(grown.values), REFERENCE_ROWS)]
     own = _reasons(lgb.Booster(model_str=model_text), asked, reference, factors)
     has_reason = np.flatnonzero([bool(reasons) for reasons in own])
     if not len(has_reason):
         raise OutOfRange(f"none of the {len(asked)} suppliers asked has a reason that could survive")
     first = [own[i][0] for i in has_reason.tolist()]
     kept = np.empty((3, refits, len(first)))
-    for index, booster in enumerate(_refits(learned, refits, seed, threads)):
+    for index, booster in enumerate(grow_again(grown, refits, seed=seed, threads=threads)):
         found = _reasons(booster, asked[has_reason], reference, factors)
         for j, (was, now) in enumerate(zip(first, found, strict=True)):
             families = [reason.family for reason in now]
@@ -125,11 +126,17 @@ def newest_rows(supplier_ids: NDArray[np.str_], as_of: NDArray[np.datetime64]) -
     return np.asarray(newest[_evenly(len(newest), SUPPLIERS)], dtype=np.intp)
 
 
-def _refits(learned: Learned, refits: int, seed: int, threads: int) -> Iterator[lgb.Booster]:
+def grow_again(grown: GrownFrom, refits: int, *, seed: int, threads: int) -> Iterator[lgb.Booster]:
     """Grow the model again, each time on as many suppliers as there are, drawn with replacement."""
-    settings = learned.params.for_lightgbm(directions=list(learned.directions), seed=seed, threads=threads)
-    suppliers, place = np.unique(learned.supplier_ids, return_inverse=True)
-    whole = lgb.Dataset(learned.values, learned.y, free_raw_data=False, params=settings).construct()
+    suppliers, place = np.unique(grown.supplier_ids, return_inverse=True)
+    settings = grown.params.for_lightgbm(
+        directions=grown.directions,
+        bad_rate=float(np.mean(grown.y)),
+        group_size=rows_per_group(grown.supplier_ids),
+        seed=seed,
+        threads=threads,
+    )
+    whole = lgb.Dataset(grown.values, grown.y, free_raw_data=False, params=settings).construct()
     for index in range(refits):
         rng = np.random.default_rng([seed, index])
         times = np.bincount(rng.integers(0, len(suppliers), len(suppliers)), minlength=len(suppliers))[place]
@@ -137,7 +144,7 @@ def _refits(learned: Learned, refits: int, seed: int, threads: int) -> Iterator[
         rows = np.flatnonzero(times)
         drawn = whole.subset(rows.tolist()).construct()
         drawn.set_weight(times[rows].astype(np.float64))
-        yield lgb.train(settings, drawn, learned.rounds)
+        yield lgb.train(settings, drawn, grown.rounds)
 
 
 def _reasons(booster: lgb.Booster, asked: Values, reference: Values, factors: Sequence[Factor]) -> list[tuple[Reason, ...]]:

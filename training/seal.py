@@ -28,6 +28,8 @@ CONTENT = (
     "grades.json",
     "catalog.json",
     "reference.json",
+    "interval.json",
+    "sufficiency.json",
     "golden.json",
     "model.json",
 )

@@ -6,25 +6,33 @@ from datetime import date
 from importlib.resources import files
 from types import MappingProxyType
 
+from credit.abstention import AbstentionPolicy
 from credit.grade import GradeScale
 from credit.outcome import OutcomePolicy
 from credit.policy import PolicyHistory
 from credit.scale import Scale
+from credit.sufficiency import SufficiencyPolicy
+from training.anchor import Anchor
+from training.calibrate import CalibrationPolicy
 from training.params import BoosterParams
 from training.split import SplitPolicy
 
 SEED = 20261121
-POLICIES = ("outcome", "scale", "grades", "training")
+POLICIES = ("outcome", "scale", "grades", "training", "calibration", "anchor", "abstention", "sufficiency")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """Outcome, split, scale, grades and booster parameters; ``policies`` names the versions they came from."""
+    """Everything the policies and the booster parameters say; ``policies`` names the versions in force."""
 
     outcome: OutcomePolicy
     split: SplitPolicy
     scale: Scale
     grades: GradeScale
+    calibration: CalibrationPolicy
+    anchor: Anchor
+    abstention: AbstentionPolicy
+    sufficiency: SufficiencyPolicy
     params: BoosterParams = field(default_factory=BoosterParams)
     policies: Mapping[str, str] = field(default_factory=dict)
 
@@ -38,6 +46,10 @@ class TrainSettings:
             split=SplitPolicy.from_policy(policies["training"]),
             scale=Scale.from_policy(policies["scale"]),
             grades=GradeScale.from_policy(policies["grades"]),
+            calibration=CalibrationPolicy.from_policy(policies["calibration"]),
+            anchor=Anchor.from_policy(policies["anchor"]),
+            abstention=AbstentionPolicy.from_policy(policies["abstention"]),
+            sufficiency=SufficiencyPolicy.from_policy(policies["sufficiency"]),
             policies=MappingProxyType({name: policy.version for name, policy in policies.items()}),
         )
 

@@ -9,9 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from credit import policies
+from credit.abstention import AbstentionPolicy
 from credit.grade import GradeScale
 from credit.policy import Policy, PolicyHistory
 from credit.scale import Scale
+from credit.sufficiency import SufficiencyPolicy
 from features.build import build_features, month_starts
 from features.catalog import CATALOG, catalog_slice
 from features.ledger import Ledger, build_ledger
@@ -19,6 +21,7 @@ from features.read import read_tables
 from features.simulate.platform import simulate
 from features.store import save_ledger
 from training.bundle import Calibration, ScoringBundle
+from training.intervals import PdIntervals
 
 
 def make_ledger(folder: Path) -> Ledger:
@@ -55,6 +58,15 @@ def make_bundle(ledger: Ledger, folder: Path) -> None:
         grades=GradeScale.from_policy(_policy("grades", latest)),
         catalog=catalog_slice(),
         reference_values=values,
+        intervals=PdIntervals(
+            policy=AbstentionPolicy.from_policy(_policy("abstention", latest)),
+            places=(-5.0, -2.0),
+            half_widths=(0.8, 0.6),
+            thin_half_width=1.5,
+            pool_pd=0.15,
+            names=tuple(names),
+        ),
+        sufficiency=SufficiencyPolicy.from_policy(_policy("sufficiency", latest)),
         model={
             "name": "quick",
             "trained_on": {"from": str(matrix.as_of.min()), "to": str(matrix.as_of.max()), "rows": len(values), "bads": int(y.sum())},

@@ -49,7 +49,15 @@ def test_a_score_adds_up_as_sent(client: Client, ledger: Ledger) -> None:
 def test_the_answer_is_what_assess_says(client: Client, bundle: ScoringBundle, ledger: Ledger, supplier: str) -> None:
     body = ask(client, supplier).json()
     found = assess(bundle, ledger, supplier, ledger.latest_as_of)
-    assert body["score"] == {"points": found.score.points, "grade": found.grade.name, "pd_12m": found.score.pd}
+    assert found.interval is not None
+    assert found.sufficiency is not None
+    assert body["score"] == {
+        "points": found.score.points,
+        "grade": found.grade.name,
+        "pd_12m": found.score.pd,
+        "interval": {"low": found.interval.low, "high": found.interval.high, "level": 0.9},
+        "data_sufficiency": {"index": found.sufficiency.index, "grade": found.sufficiency.grade},
+    }
     assert body["as_of"] == ledger.latest_as_of.isoformat()
     assert body["known_at"] == f"{ledger.latest_as_of.isoformat()}T00:00:00+08:00"
     assert body["model"]["bundle_sha256"] == bundle.content_hash

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from features.ledger import Ledger
 from features.tables import CONTRACT
-from serving.assess import Assessment, assess, scored_features
+from serving.assess import Assessment, assess, assess_row, scored_features
 from serving.explain import ACTIVE_DAYS, LAST_ORDER, moved_points, warnings_of
 from serving.languages import Language, words
 from tests.serving.client import Client
@@ -24,8 +24,7 @@ def found(bundle: ScoringBundle, ledger: Ledger, supplier: str) -> Assessment:
 def with_values(bundle: ScoringBundle, found: Assessment, values: Mapping[str, float]) -> Assessment:
     """The same supplier with other values, scored again."""
     row = np.array([values.get(name, value) for name, value in zip(bundle.names, found.values, strict=True)])
-    score = bundle.score_of(found.score.supplier_id, found.score.as_of, row)
-    return Assessment(score, bundle.grades.grade(score.pd), bundle.reasons(score), tuple(row.tolist()))
+    return assess_row(bundle, found.score.supplier_id, found.score.as_of, row, counts=(12.0, 90.0, 80.0, 30.0), tables=1.0)
 
 
 def with_points(found: Assessment, points: Mapping[str, float], *, missing: bool) -> Assessment:

@@ -1,6 +1,7 @@
 """The straight way, on a small simulated platform and on labels a platform gave itself."""
 
 import json
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -11,9 +12,13 @@ from credit.errors import LianxinError, NotEnoughHistory
 from features.ledger import Ledger
 from features.read import RawTables
 from features.simulate import simulate
+from tests.training.releases import NOW, dossier, promoted
 from tests.training.settings import QUICK
 from training.bundle import ScoringBundle
+from training.measures import auc
 from training.pipeline import TrainResult, train
+from training.promotion import find_candidate
+from training.track import read_document
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +54,25 @@ def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
     again = train(folder, home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger, threads=2)
     assert again.bundle.content_hash == trained.bundle.content_hash
     assert again.run_id != trained.run_id
+
+
+def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    home = tmp_path / "mlruns"
+    shutil.copytree(trained.bundle_path.parents[3], home)
+    wanted = ["auc", "slope", "ece", "reasons", "fairness", "grades", "hosmer_lemeshow", "psi_score", "psi_feature"]
+    promoted(home, trained.bundle, overrides=dict.fromkeys(wanted, "test"))
+    again = train(folder, home=home, settings=QUICK, tables=tables, ledger=ledger, seed=8)
+    document = json.loads(read_document(home, again.run_id, "against_champion.json") or b"{}")
+    assert document["champion_sha256"] == trained.bundle.content_hash
+    y = again.frame.y[again.split.test]
+    expected = auc(y, again.scores.pd) - auc(y, trained.scores.pd)
+    found = document["measures"]["auc"]
+    assert found["value"] == pytest.approx(expected, abs=1e-12)
+    assert found["low"] < found["value"] < found["high"]
+    assert find_candidate(home, dossier=dossier(again.bundle, tmp_path / "d.json"), at=NOW).gates[-1].name == "champion_log_loss"
 
 
 def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path) -> None:

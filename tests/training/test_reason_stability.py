@@ -6,36 +6,34 @@ import pytest
 from credit.errors import OutOfRange
 from tests.training import drawn
 from training.bundle import factor_of
-from training.fit import fit_booster
+from training.fit import Fit, fit_booster
 from training.params import BoosterParams
-from training.reason_stability import Learned, ReasonStability, Survival, _survival, newest_rows, reason_stability
+from training.reason_stability import GrownFrom, ReasonStability, Survival, _survival, newest_rows, reason_stability
 
-PARAMS = BoosterParams(learning_rate=0.1, min_data_in_leaf=40, feature_fraction=1.0, max_rounds=60)
+PARAMS = BoosterParams(learning_rate=0.1, feature_fraction=1.0, leaf_budget=12 * 40)
 ROUNDS = 40
 FACTORS = [factor_of(entry) for entry in drawn.catalog()]
 
 
-def learned(months: int = 4, suppliers: int = 500) -> Learned:
+def learned(months: int = 4, suppliers: int = 500) -> GrownFrom:
     values, y, _ = drawn.rows(months * suppliers, seed=11)
     ids = np.array([f"S{number:04d}" for number in range(suppliers)] * months)
-    return Learned(values, y, ids, drawn.DIRECTIONS, PARAMS, ROUNDS)
+    return GrownFrom(values, y, ids, drawn.DIRECTIONS, PARAMS, ROUNDS)
 
 
-def text_of(rows: Learned) -> str:
+def fit_of(rows: GrownFrom) -> Fit:
     fold = np.arange(len(rows.y)) % 2
-    params = dataclasses.replace(rows.params, max_rounds=rows.rounds, early_stopping_rounds=rows.rounds)
-    fitted = fit_booster(
-        rows.values, rows.y, names=drawn.NAMES, directions=rows.directions, fold=fold, params=params, seed=1, threads=1, progress=None
+    return fit_booster(
+        rows.values, rows.y, names=drawn.NAMES, directions=rows.directions, fold=fold, params=rows.params, seed=1, threads=1, group_size=4.0
     )
-    return fitted.model_text
 
 
 ROWS = learned()
-TEXT = text_of(ROWS)
+TEXT = fit_of(ROWS).model_text
 ASKED = drawn.rows(120, seed=12)[0]
 
 
-def stability(threads: int = 1, refits: int = 4, rows: Learned = ROWS) -> ReasonStability:
+def stability(threads: int = 1, refits: int = 4, rows: GrownFrom = ROWS) -> ReasonStability:
     return reason_stability(TEXT, rows, ASKED, FACTORS, seed=5, threads=threads, refits=refits)
 
 
@@ -56,8 +54,10 @@ def test_where_risk_hangs_on_two_things_their_families_survive_and_noise_does_no
 
 def test_rows_of_one_supplier_are_drawn_together() -> None:
     # One supplier alone: every resample is the sample, every refit the same model.
-    alone = dataclasses.replace(ROWS, supplier_ids=np.full(len(ROWS.y), "S1"))
-    found = reason_stability(TEXT, alone, ASKED, FACTORS, seed=1, threads=1, refits=2)
+    free = dataclasses.replace(ROWS, params=dataclasses.replace(PARAMS, groups_in_leaf=0, prior_groups=0.0))
+    fit = fit_of(free)
+    alone = dataclasses.replace(free, supplier_ids=np.full(len(ROWS.y), "S1"), rounds=fit.rounds)
+    found = reason_stability(fit.model_text, alone, ASKED, FACTORS, seed=1, threads=1, refits=2)
     assert {found.first_family.low, found.first_feature.low, found.first_family_told.low} == {1.0}
 
 
