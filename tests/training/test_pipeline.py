@@ -13,6 +13,7 @@ from credit.errors import LianxinError, NotEnoughHistory
 from features.ledger import Ledger, build_ledger
 from features.read import RawTables, read_tables
 from features.simulate import simulate
+from training.anchor import Anchor
 from training.bundle import ScoringBundle
 from training.params import BoosterParams
 from training.pipeline import TrainResult, train
@@ -65,6 +66,23 @@ def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
     again = train(folder, home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger, threads=2)
     assert again.bundle.content_hash == trained.bundle.content_hash
     assert again.run_id != trained.run_id
+
+
+def test_a_banks_long_run_rate_moves_the_base_points_alone(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    anchor = Anchor("all", long_run_rate=0.03, weight=1.0, since=date(2026, 1, 1), source="committee")
+    settings = dataclasses.replace(SETTINGS, anchor=anchor)
+    found = train(folder, home=tmp_path / "mlruns", settings=settings, tables=tables, ledger=ledger)
+    assert found.bundle.intervals is not None
+    assert found.bundle.intervals.pool_pd == pytest.approx(0.03)  # the mean PD of the training rows, out of fold
+    assert found.bundle.model["anchor"]["rating_philosophy"] == "through_the_cycle"
+    assert trained.bundle.model["anchor"]["rating_philosophy"] == "point_in_time"
+    assert found.bundle.calibration.slope == trained.bundle.calibration.slope
+    assert found.bundle.calibration.intercept != trained.bundle.calibration.intercept
+    assert found.scores.contributions.tobytes() == trained.scores.contributions.tobytes()
+    assert found.scores.base_points != trained.scores.base_points
 
 
 def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path) -> None:
