@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from credit.abstention import AbstentionPolicy
 from credit.errors import BundleInvalid, OutOfRange, TrainingFailed
+from credit.sufficiency import SufficiencyPolicy
 from tests.training.drawn import DIRECTIONS, FEATURES, NAMES, bundle, rows
 from training.bundle import ScoringBundle
 from training.disagreement import measure_disagreement
 from training.intervals import DAYS, ORDERS, PdIntervals, fit_intervals
 from training.params import BoosterParams
+from training.seal import dump_json
 
 POLICY = AbstentionPolicy(cutoff_pd=0.08, interval_level=0.9, thin_orders=10, thin_days=60)
 NAMED = (ORDERS, DAYS)
@@ -110,6 +112,18 @@ def test_a_table_that_is_none_makes_the_bundle_invalid(tmp_path: Path) -> None:
     content = {**made.content, "interval.json": made.content["interval.json"].replace(b"0.8", b"-0.8")}
     dataclasses.replace(made, content=content).save(tmp_path / "b")
     with pytest.raises(BundleInvalid, match="half widths"):
+        ScoringBundle.load(tmp_path / "b")
+
+
+def test_weights_of_other_features_make_the_bundle_invalid(tmp_path: Path) -> None:
+    policy = SufficiencyPolicy(6, 12, 12, 6, 1, 1, 1, 1, 1, 1, grade_a_from=0.8, grade_b_from=0.5)
+    made = bundle(sufficiency=policy)
+    assert made.sufficiency is not None
+    assert made.sufficiency.known_share([math.nan] * FEATURES) == 0.0
+    assert made.sufficiency.known_share([1.0] * FEATURES) == 1.0
+    fewer = dump_json(dataclasses.replace(made.sufficiency, weights=(1.0,)).to_json())
+    dataclasses.replace(made, content={**made.content, "sufficiency.json": fewer}).save(tmp_path / "b")
+    with pytest.raises(BundleInvalid, match="must weigh"):
         ScoringBundle.load(tmp_path / "b")
 
 

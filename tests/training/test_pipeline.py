@@ -1,7 +1,9 @@
 """The straight way, on a small simulated platform and on labels a platform gave itself."""
 
+import dataclasses
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,7 @@ from features.read import RawTables
 from features.simulate import simulate
 from tests.training.releases import NOW, dossier, promoted
 from tests.training.settings import QUICK
+from training.anchor import Anchor
 from training.bundle import ScoringBundle
 from training.measures import auc
 from training.pipeline import TrainResult, train
@@ -73,6 +76,23 @@ def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(
     assert found["value"] == pytest.approx(expected, abs=1e-12)
     assert found["low"] < found["value"] < found["high"]
     assert find_candidate(home, dossier=dossier(again.bundle, tmp_path / "d.json"), at=NOW).gates[-1].name == "champion_log_loss"
+
+
+def test_a_banks_long_run_rate_moves_the_base_points_alone(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    anchor = Anchor("all", long_run_rate=0.03, weight=1.0, since=date(2026, 1, 1), source="committee")
+    settings = dataclasses.replace(QUICK, anchor=anchor)
+    found = train(folder, home=tmp_path / "mlruns", settings=settings, tables=tables, ledger=ledger)
+    assert found.bundle.intervals is not None
+    assert found.bundle.intervals.pool_pd == pytest.approx(0.03)  # the mean PD of the training rows, out of fold
+    assert found.bundle.model["anchor"]["rating_philosophy"] == "through_the_cycle"
+    assert trained.bundle.model["anchor"]["rating_philosophy"] == "point_in_time"
+    assert found.bundle.calibration.slope == trained.bundle.calibration.slope
+    assert found.bundle.calibration.intercept != trained.bundle.calibration.intercept
+    assert found.scores.contributions.tobytes() == trained.scores.contributions.tobytes()
+    assert found.scores.base_points != trained.scores.base_points
 
 
 def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path) -> None:
