@@ -88,11 +88,11 @@ def test_pds_that_do_not_rank_a_group_have_no_slope_and_are_still_measured() -> 
     y, pd = np.tile([1.0, 0.0], 50), np.tile([0.1, 0.4], 50)
     (group,) = calibrate_groups(np.full(100, "x"), y, pd, own(100), order=(), correlation=0.0, limits=LIMITS)
     assert (group.auc, group.slope) == (0.0, None)
+    assert group.brier == pytest.approx((0.81 + 0.16) / 2)
     turned = np.where(np.arange(100) < 10, 1.0 - y, y)
     (group,) = calibrate_groups(np.full(100, "x"), turned, pd, own(100), order=(), correlation=0.0, limits=LIMITS)
     assert group.slope is not None
     assert group.slope.high < 0
-    assert group.brier == pytest.approx((0.81 + 0.16) / 2)
     found = overall(y, pd, own(100), limits=LIMITS, seed=1)
     assert found["slope"].value is None
     assert found["auc"].value == 0.0
