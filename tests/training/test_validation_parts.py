@@ -79,6 +79,9 @@ def test_groups_come_in_their_order_and_few_bads_give_no_ranking() -> None:
     assert groups[2].auc_low is not None
     assert groups[2].auc_low < groups[2].auc
     assert not groups[2].is_outside
+    assert groups[2].slope is not None
+    assert groups[2].slope.low < 1 < groups[2].slope.high
+    assert groups[2].ece_by_luck > 0
 
 
 def test_pds_that_do_not_rank_a_group_have_no_slope_and_are_still_measured() -> None:
@@ -86,6 +89,10 @@ def test_pds_that_do_not_rank_a_group_have_no_slope_and_are_still_measured() -> 
     (group,) = calibrate_groups(np.full(100, "x"), y, pd, own(100), order=(), correlation=0.0, limits=LIMITS)
     assert (group.auc, group.slope) == (0.0, None)
     assert group.brier == pytest.approx((0.81 + 0.16) / 2)
+    turned = np.where(np.arange(100) < 10, 1.0 - y, y)
+    (group,) = calibrate_groups(np.full(100, "x"), turned, pd, own(100), order=(), correlation=0.0, limits=LIMITS)
+    assert group.slope is not None
+    assert group.slope.high < 0
     found = overall(y, pd, own(100), limits=LIMITS, seed=1)
     assert found["slope"].value is None
     assert found["auc"].value == 0.0

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from credit.errors import OutOfRange, TrainingFailed
+from credit.errors import OutOfRange
 from credit.grade import GradeScale
-from training.measures import auc, auc_standard_error, brier, calibration_line, ece, log_loss
+from training.calibration_table import Estimate, calibration_by
+from training.measures import auc, auc_standard_error
 from training.validation import backtests
 from training.validation.backtests import Light
 from training.validation.clusters import design_effect
@@ -17,7 +19,6 @@ from training.validation.segments import ordered
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.intp]
-_NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class GradeTest:
 class GroupCalibration:
     """One group's outcomes and PDs; ranking and line are None where it has fewer than the least number of bads or goods.
 
-    ``rate_low`` and ``rate_high`` respect that rows of one supplier come together, and so does the AUC's interval.
+    All intervals respect that rows of one supplier come together; those of slope and intercept are `training.calibration_table`'s,
+    as is ``ece_by_luck``, what true PDs would show on as many independent rows.
     """
 
     label: str
@@ -73,11 +75,12 @@ class GroupCalibration:
     brier: float
     log_loss: float
     ece: float
+    ece_by_luck: float
     auc: float | None
     auc_low: float | None
     auc_high: float | None
-    slope: float | None
-    intercept: float | None
+    slope: Estimate | None
+    intercept: Estimate | None
 
 
 def grade_places(pd: Values, scale: GradeScale) -> Rows:
@@ -155,16 +158,10 @@ def _calibrate_group(label: str, rows: Rows, y: Values, pd: Values, clusters: Ro
     bads, count, mean_pd = int(y.sum()), len(y), float(pd.mean())
     effect = design_effect(clusters, correlation)
     low, high = backtests.rate_interval(bads / effect, count / effect, level=limits.interval_level)
-    area = area_low = area_high = slope = intercept = None
-    if min(bads, count - bads) >= limits.min_bads:
-        area = auc(y, pd)
-        try:
-            half = _NORMAL_95 * auc_standard_error(y, pd, clusters)
-            area_low, area_high = max(0.0, area - half), min(1.0, area + half)
-            slope, intercept = calibration_line(y, pd)
-        except (OutOfRange, TrainingFailed):
-            # Bads of one supplier alone, or PDs that do not rank the group: the table shows that there is no number.
-            pass
+    measured = calibration_by(y, pd, {}, suppliers=clusters.astype(np.str_), confidence=limits.interval_level)[0]
+    is_ranked = min(bads, count - bads) >= limits.min_bads and len(np.unique(clusters)) > 1
+    area = auc(y, pd) if is_ranked else None
+    area_low, area_high = _area_interval(area, y, pd, clusters, level=limits.interval_level)
     return GroupCalibration(
         label=label,
         rows=count,
@@ -175,15 +172,27 @@ def _calibrate_group(label: str, rows: Rows, y: Values, pd: Values, clusters: Ro
         rate_high=high,
         mean_pd=mean_pd,
         is_outside=not low <= mean_pd <= high,
-        brier=brier(y, pd),
-        log_loss=log_loss(y, pd),
-        ece=ece(y, pd),
+        brier=measured.brier.value,
+        log_loss=measured.log_loss.value,
+        ece=measured.ece,
+        ece_by_luck=measured.ece_by_luck,
         auc=area,
         auc_low=area_low,
         auc_high=area_high,
-        slope=slope,
-        intercept=intercept,
+        slope=measured.slope if is_ranked else None,
+        intercept=measured.intercept if is_ranked else None,
     )
+
+
+def _area_interval(area: float | None, y: Values, pd: Values, clusters: Rows, *, level: float) -> tuple[float, float] | tuple[None, None]:
+    """Return the interval of an AUC, none where the bads or the goods are of one supplier alone."""
+    if area is None:
+        return None, None
+    try:
+        half = float(special.ndtri(0.5 + level / 2.0)) * auc_standard_error(y, pd, clusters)
+    except OutOfRange:
+        return None, None
+    return max(0.0, area - half), min(1.0, area + half)
 
 
 def _renumbered(clusters: Rows) -> Rows:

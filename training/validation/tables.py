@@ -62,7 +62,7 @@ class Table:
 
 _GROUPS = (
     "label:label rows:count suppliers:count bads:count bad_rate:pd rate_low..rate_high:pd mean_pd:pd is_outside:outside "
-    "auc:three auc_low..auc_high:three slope:three intercept:three brier:four log_loss:four ece:four"
+    "auc:three auc_low..auc_high:three slope:estimate intercept:estimate brier:four log_loss:four ece:four ece_by_luck:four"
 )
 _FAIRNESS = (
     "label:label suppliers:count is_reference:flag is_small:small approval_rate:percent ratio:three ratio_low..ratio_high:three "
@@ -173,6 +173,7 @@ def cell(row: Row, column: Column) -> Markup:
         "small": lambda: both("label", "no_rows" if not row["rows"] else "small" if value else "enough"),
         "grade": lambda: Markup("<b>{}</b> {}").format(value, spans(row["label_zh"], row["label_en"])),
         "gap": lambda: escape(_gap(value)),
+        "estimate": lambda: escape(f"{number(value['value'], 'three')} {interval(value['low'], value['high'], 'three')}"),
         "direction": lambda: escape("↑" if value > 0 else "↓"),
     }
     return marked[column.form]() if column.form in marked else escape(number(value, column.form))
