@@ -23,9 +23,6 @@ from features.totals import runs_of
 
 __all__ = ["FeatureMatrix", "build_features", "month_starts", "write_parquet"]
 
-_RUN: Final = 2048
-"""Suppliers read from the segments at a time."""
-
 _KEPT: Final = 8
 """Networks kept with an opened ledger."""
 
@@ -139,6 +136,7 @@ def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
 
 def _runs(ledger: Ledger) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Segment]]:
     """Runs of suppliers by code, with their records."""
-    for low in range(0, len(ledger.suppliers), _RUN):
-        high = min(low + _RUN, len(ledger.suppliers))
-        yield np.arange(low, high), merge(ledger.segments, low, high)
+    low = 0
+    for segment in runs_of(ledger.segments, len(ledger.suppliers)):
+        yield np.arange(low, low + segment.suppliers), segment
+        low += segment.suppliers

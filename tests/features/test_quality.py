@@ -83,13 +83,13 @@ def test_the_report_is_json_with_every_table(tmp_path: Path) -> None:
 
 
 def test_the_check_goes_on_where_the_import_stops(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path, {"reviews": [changed("reviews", rating="9")]})
+    folder = write_folder(tmp_path, {"reviews": [changed("reviews", review_id=name, rating="9") for name in ("r1", "r2")]})
     (folder / "orders.csv").write_text("nothing\n")
     (folder / "suppliers.csv").unlink()
     report = check_tables(folder, now=NOW)
     assert report.missing == ("suppliers",)
     assert len(report.problems) == 3
-    assert [(r.table, r.rule) for r in report.rejects] == [("reviews", "rating_from_1_to_5")]
+    assert [(r.table, r.rule) for r in report.rejects] == [("reviews", "rating_from_1_to_5")] * 2
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
