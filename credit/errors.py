@@ -20,6 +20,14 @@ class PolicyInvalid(LianxinError):
     """A policy text breaks a rule of its own form."""
 
 
+class ApplicationInvalid(LianxinError):
+    """An application contradicts itself, or names a thing twice."""
+
+
+class StepNotAllowed(LianxinError):
+    """A referral or an override may not take this step: from this state, by this person, or to these terms."""
+
+
 class TableUnreadable(LianxinError):
     """A table cannot be read at all, lacks a required column, or loses more rows than the stated share."""
 

@@ -57,6 +57,19 @@ def first_of_month(day: date, months_later: int = 0) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
+def months_after(day: date, months: int) -> date:
+    """Return the same day ``months`` months later, the last day of a month that is too short.
+
+    Examples
+    --------
+    >>> months_after(date(2026, 8, 31), 6)
+    datetime.date(2027, 2, 28)
+    """
+    first = first_of_month(day, months)
+    last = first_of_month(day, months + 1) - timedelta(days=1)
+    return first.replace(day=min(day.day, last.day))
+
+
 def _at_least_one(days: int) -> int:
     if days < 1:
         raise OutOfRange(f"a window must hold at least one day, found {days}")

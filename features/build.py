@@ -19,6 +19,7 @@ from features.ledger import Ledger
 from features.matrix import FeatureMatrix, write_parquet
 from features.network import Network, add_to_network
 from features.segment import Segment, merge
+from features.totals import runs_of
 
 __all__ = ["FeatureMatrix", "build_features", "month_starts", "write_parquet"]
 
@@ -116,9 +117,9 @@ def build_features(
 
 
 def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
-    """Return the buyer network the features need, added up over the platform.
+    """Return the buyer network the features need: what the ledger keeps of the month asked for, or else added up over the platform.
 
-    What was added up is kept with the opened ledger, so that the service does it once a month.
+    What was added up stays with the opened ledger, up to some dates.
     """
     dates = evaluator.network(0)
     if not len(dates.months):
@@ -127,11 +128,11 @@ def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
     totals = ledger.networks.get(asked)
     if totals is None:
         network = evaluator.network(len(ledger.parties))
-        for _, segment in _runs(ledger):
+        for segment in runs_of(ledger.segments, len(ledger.suppliers)):
             add_to_network(network, segment)
         totals = network.totals
         if len(ledger.networks) >= _KEPT:
-            ledger.networks.clear()
+            ledger.networks.popitem()  # the last one: those it was opened with come first
         ledger.networks[asked] = totals
     return replace(dates, totals=totals)
 

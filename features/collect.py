@@ -95,9 +95,7 @@ class Collected:
     def add(self, table: str, records: Records, labels: Labels | None, memory: int) -> None:
         """Keep a batch, in the order of its buckets."""
         if (records["supplier"] < 0).any():
-            raise UnknownSupplier(
-                f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin data check DIR`"
-            )
+            raise UnknownSupplier(f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`")
         buckets = records["supplier"] // self.width
         ordered, starts = arrange(records, buckets, 0, self.buckets)
         kept = NO_LABELS if labels is None else labels.take(order_by(buckets, 0, starts))

@@ -22,7 +22,9 @@ BATCH_ROWS = 4096
 """Feature rows computed at a time: keeps the sums of a batch within the processor's cache."""
 
 _KEPT: Final = 8
-"""Evaluators each thread keeps."""
+"""Evaluators, and plans, each thread keeps."""
+
+_WorkedOut = tuple[tuple[Feature, ...], Plan, tuple[tuple[int, Formula], ...]]
 
 _mine = threading.local()
 
@@ -59,9 +61,7 @@ class Evaluator:
 
     def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
         """Lay the features' plan out on the dates."""
-        self._features = features
-        self._formulas = _formulas(features, present)
-        self._plan = plan_of(features)
+        self._features, self._plan, self._formulas = _worked_out(features, present)
         self._days = np.asarray(as_of, dtype=np.int32)
         self._known = known
         self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
@@ -117,6 +117,17 @@ def evaluator_for(features: tuple[Feature, ...], as_of: Sequence[int], present: 
         if len(kept) >= _KEPT:
             kept.pop(next(iter(kept)))
         kept[asked] = Evaluator(features, as_of, present, known)
+    return kept[asked]
+
+
+def _worked_out(features: tuple[Feature, ...], present: frozenset[str]) -> _WorkedOut:
+    """Features, their plan and the formulas that can be computed, for any dates: most of what the first call of a day would cost."""
+    kept: dict[tuple[int, frozenset[str]], _WorkedOut] = _mine.__dict__.setdefault("plans", {})
+    asked = (id(features), present)  # what is kept holds its features, too
+    if asked not in kept:
+        if len(kept) >= _KEPT:
+            kept.pop(next(iter(kept)))
+        kept[asked] = features, plan_of(features), _formulas(features, present)
     return kept[asked]
 
 

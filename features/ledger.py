@@ -120,7 +120,7 @@ class Ledger:
     currency : str
         ISO 4217 code of every amount.
     networks : dict of (months and known days) to int64 array (months, counterparties, totals)
-        Totals of the buyer network added up so far (`features.network`).
+        Totals of the buyer network (`features.network`): those it was stored with, then those added up since.
     """
 
     segments: tuple[Segment, ...]

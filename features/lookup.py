@@ -15,7 +15,7 @@ from features.arrow import Cells, chunks
 from features.identity import IdIndex
 from features.ledger import Ids, Ledger
 from features.records import MISSING, RECORDS, Codes, Records
-from features.segment import TABLES, Segment, find_keys
+from features.segment import TABLES, Labels, Segment, find_keys
 
 _LATEST: Final = np.iinfo(np.int64).max
 
@@ -79,6 +79,33 @@ class Standing:
         return self.codes.suppliers.encode(ids.data, ids.offsets, ids.valid, grow=False)
 
 
+class Names:
+    """What the rows of a day are called, told apart byte by byte: two rows of one key may share its hash with another's.
+
+    Parameters
+    ----------
+    labels : Labels
+        Of the day's rows.
+
+    Attributes
+    ----------
+    codes : int32 array (rows,)
+        Equal where, and only where, two rows are called the same.
+    """
+
+    def __init__(self, labels: Labels) -> None:
+        """Give each name a code."""
+        self._index = IdIndex()
+        self.codes = self._encode(labels, grow=True)
+
+    def are(self, labels: Labels, rows: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return whether each of some rows elsewhere is called as the day's row at its place."""
+        return np.equal(self._encode(labels.take(rows), grow=False), self.codes[places])
+
+    def _encode(self, labels: Labels, *, grow: bool) -> npt.NDArray[np.int32]:
+        return self._index.encode(labels.data, labels.starts, np.ones(len(labels.starts) - 1, dtype=np.bool_), grow=grow)
+
+
 @dataclass(frozen=True, slots=True)
 class Matches:
     """Rows that a ledger has under the keys of a day's records.
@@ -95,14 +122,20 @@ class Matches:
     records: Records
 
 
-def matches(segments: Sequence[Segment], table: str, day: Records, *, is_movable: bool) -> Matches:
-    """Return all versions that segments hold of a day's rows; of any supplier's rows where the table `is_movable`."""
+def matches(segments: Sequence[Segment], table: str, day: Records, names: Names, *, is_movable: bool) -> Matches:
+    """Return all versions that segments hold of a day's rows, found by the hash of the key and told by the name; of any supplier's rows
+    where the table `is_movable`."""
+    t = TABLES.index(table)
     places, records = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=RECORDS[table].dtype)]
     keys, suppliers = np.ascontiguousarray(day["key"]), np.ascontiguousarray(day["supplier"])
     for segment in segments:
         rows, at = find_keys(segment, table, keys, None if is_movable else suppliers)
-        found = segment.records[TABLES.index(table)][rows]
-        told = found["amount"] != MISSING if is_movable else np.ones(len(found), dtype=np.bool_)
+        if not len(rows):
+            continue
+        found = segment.records[t][rows]
+        told = names.are(segment.labels[t], rows, at)
+        if is_movable:
+            told &= found["amount"] != MISSING
         places.append(at[told])
         records.append(found[told])
     return Matches(np.concatenate(places), np.concatenate(records))

@@ -3,8 +3,9 @@
 Two passes. The first adds up, for each counterparty and month, how many suppliers sold to it, what it ordered, what it paid and how
 late (`Totals`); the second sets each supplier's own sales against the totals less its own part, so nobody is judged by itself. All are
 whole numbers, so their sum is the same on every engine. The network is taken on the first day of the as-of date's month, over the 365
-days before it, from what was known before it: totals of a month never change, and the service need not add up the platform for each call.
-An earlier `as_known_at` cuts it earlier; a later one does not restate it.
+days before it, from what was known before it: a month's totals do not change, and a stored ledger keeps those of the latest months
+(`features.totals`), so that the service need not add up the platform. An earlier `as_known_at` cuts the network earlier; a later one
+does not restate it.
 """
 
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Network:
     month_of : int64 array (dates,)
         Which month each as-of date falls in.
     totals : int64 array (months, counterparties, TOTALS)
+        Counterparties met after a month's totals were added up may be left out: they had no part in it.
     """
 
     months: npt.NDArray[np.int32]
@@ -126,16 +128,16 @@ def _own_trade(facts, n, month, known, local, own):
 
 
 @jit
-def _contribute(own, met, size, totals):
-    """Add one supplier's part to the totals of a month."""
+def _contribute(own, met, size, sign, totals):
+    """Add one supplier's part to the totals of a month, or with sign -1 take it away."""
     for party in range(size):
         code = met[party]
         if own[party, 0] > 0:
-            totals[code, 0] += 1
-        totals[code, 1] += own[party, 2]
-        totals[code, 2] += own[party, 3]
-        totals[code, 3] += own[party, 4]
-        totals[code, 4] += own[party, 5]
+            totals[code, 0] += sign
+        totals[code, 1] += sign * own[party, 2]
+        totals[code, 2] += sign * own[party, 3]
+        totals[code, 3] += sign * own[party, 4]
+        totals[code, 4] += sign * own[party, 5]
 
 
 @jit
@@ -143,7 +145,7 @@ def _measure(own, met, size, totals, row, out):
     """Set one supplier's sales against what its buyers do elsewhere."""
     for party in range(size):
         amount = own[party, 1] // 100
-        if own[party, 0] <= 0 or amount <= 0:
+        if own[party, 0] <= 0 or amount <= 0 or met[party] >= len(totals):
             continue
         elsewhere = totals[met[party]]
         others = elsewhere[0] - 1
@@ -199,7 +201,7 @@ def measure_network(facts, n, months, known, month_of_date, totals, local, first
 
 
 @jit
-def _add_up(tables, offsets, first, facts, local, months, known, totals):
+def _add_up(tables, offsets, first, facts, local, months, known, sign, totals):
     """Add suppliers' parts to the totals from the first on; return at which the room for facts ran out, and how much it needs."""
     for s in range(first, offsets.shape[1] - 1):
         n = derive_at(tables, offsets, s, facts)
@@ -211,17 +213,17 @@ def _add_up(tables, offsets, first, facts, local, months, known, totals):
         for m in range(len(months)):
             own[:] = 0
             _own_trade(facts, n, months[m], known[m], local, own)
-            _contribute(own, met, size, totals[m])
+            _contribute(own, met, size, sign, totals[m])
         for party in range(size):
             local[met[party] + 1] = -1
     return offsets.shape[1] - 1, 0
 
 
-def add_to_network(network: Network, segment: Segment) -> None:
-    """Add the suppliers of a segment to a network's totals."""
+def add_to_network(network: Network, segment: Segment, sign: int = 1) -> None:
+    """Add the suppliers of a segment to a network's totals, or with sign -1 take them away."""
     facts, local = room(ROOM), np.full(network.totals.shape[1] + 1, -1, dtype=np.int32)
     done, offsets = 0, np.ascontiguousarray(segment.offsets)
     while done < segment.suppliers:
-        done, needed = _add_up(segment.records, offsets, done, facts, local, network.months, network.known, network.totals)
+        done, needed = _add_up(segment.records, offsets, done, facts, local, network.months, network.known, sign, network.totals)
         if done < segment.suppliers:
             facts = room(2 * needed)

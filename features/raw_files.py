@@ -169,16 +169,25 @@ def digest_of(path: Path) -> str:
                 if path.name.endswith(".csv"):
                     lines.pass_over(chunk)
         if path.name.endswith(".gz"):
-            allowed = max(_SMALL_UNPACKED, _LARGEST_RATIO * path.stat().st_size)
+            allowed = most_unpacked(path)
             with gzip.open(path, "rb") as packed:
                 while chunk := packed.read(_CHUNK):
                     lines.pass_over(chunk)
                     if packed.tell() > allowed:
-                        raise TableUnreadable(
-                            f"{path.name}: unpacks to more than {allowed >> 20} MB, over {_LARGEST_RATIO} times its size, "
-                            "as no table does; export the table again"
-                        )
+                        raise unpacks_too_far(path.name, allowed)
     return digest.hexdigest()
+
+
+def most_unpacked(path: Path) -> int:
+    """Return how many bytes a file may unpack to."""
+    return max(_SMALL_UNPACKED, _LARGEST_RATIO * path.stat().st_size)
+
+
+def unpacks_too_far(file: str, allowed: int) -> TableUnreadable:
+    """Return the refusal of a file that unpacks to more than is allowed."""
+    return TableUnreadable(
+        f"{file}: unpacks to more than {allowed >> 20} MB, over {_LARGEST_RATIO} times its size, as no table does; export the table again"
+    )
 
 
 class _Lines:

@@ -25,6 +25,8 @@ from features.tables import CONTRACT, REQUIRED_TABLES
 DEFAULT_ZONE = "Asia/Shanghai"
 DEFAULT_CURRENCY = "CNY"
 DEFAULT_REJECTED_SHARE = 0.05
+FEW_ROWS = 3
+"""So many rows of a table may always be set aside, unless none may or nothing is left: of a handful of rows a share says nothing."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def read_tables(
     currency
         ISO 4217 code of every amount; by default the import note's, or CNY.
     max_rejected_share
-        The largest share of a table's rows that may be set aside, in [0, 1].
+        The largest share of a table's rows that may be set aside, in [0, 1]; above 0, `FEW_ROWS` of more may be in any case.
     now
         The instant of the import, with a zone; nothing that has happened may lie after it. By default the clock.
     tables
@@ -257,10 +259,23 @@ def _read_one(
             raise refusal from None
         return TableReading(file, problem=str(refusal))
     problem = None
-    if rejected > share * rows:
+    if loses_too_many(rejected, rows, share):
         lost = f"{rejected} of {rows} rows were set aside, more than the share of {share:.1%} allowed"
         problem = too_many_lost(con, table.name, file, lost)
     return TableReading(file, rows, rejected, staged.unknown_columns, problem, accepted=True)
+
+
+def loses_too_many(rejected: int, rows: int, share: float) -> bool:
+    """Return whether so many rows set aside stop the import: more than the share allowed, and more than a few or all of several.
+
+    Examples
+    --------
+    >>> loses_too_many(3, 5, 0.05), loses_too_many(4, 5, 0.05), loses_too_many(50, 1000, 0.05), loses_too_many(1, 5, 0)
+    (False, True, False, True)
+    >>> loses_too_many(1, 1, 0.05), loses_too_many(2, 2, 0.05)
+    (False, True)
+    """
+    return rejected > share * rows and (rejected > FEW_ROWS or rejected == rows > 1 or share == 0)
 
 
 def too_many_lost(con: duckdb.DuckDBPyConnection, table: str, file: str, lost: str) -> str:

@@ -265,6 +265,14 @@ _RULES = (
         "删去重复行；更正须有较晚的 recorded_at",
         "remove the repeated row; give a correction a later recorded_at",
     ),
+    Rule(
+        "text_is_of_an_open_quarter",
+        _C,
+        "评价文字知悉于账本最近已评分的季度或其后",
+        "a review's text became known in the last quarter the ledger has scored, or later",
+        "在 recorded_at 写明平台收到该评价的时间；若确在更早的季度已收到，请重建账本",
+        "give in recorded_at when the platform came to know the review; if that lies in an older quarter, build the ledger again",
+    ),
 )
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.name: rule for rule in _RULES})

@@ -24,11 +24,13 @@ from features.raw_files import (
     csv_header,
     digest_of,
     known_currency,
+    most_unpacked,
     readable,
     refuse_duplicates,
     refuse_no_file,
     refuse_too_many,
     shown,
+    unpacks_too_far,
 )
 from features.rejects import create_rejects
 
@@ -36,6 +38,8 @@ MAX_ROW_BYTES = 16 << 20
 _SMALLEST_PARQUET = 12
 _FEW_ROWS = 1_000_000
 _MOST_ROWS_PER_BYTE = 100
+MEMORY_LIMIT = "2GB"
+"""What the database of a reading may hold in memory; the rest goes to the temporary folder (TMPDIR)."""
 _OTHER_DELIMITERS = frozenset(";\t|，；、")
 _GLOB = frozenset("*?[]{}\\")
 # DuckDB lets a row end in one cell too many if that cell is its null text, so no cell may be it; empty cells are read in `features.cells`.
@@ -63,7 +67,7 @@ def without_progress_bar(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> duckdb.DuckDBPyConnection:
-    """An empty database in memory that reads times in `zone` and spills to the system's temporary folder.
+    """An empty database that reads times in `zone` and spills to the system's temporary folder what `MEMORY_LIMIT` does not hold.
 
     `now` is the import's instant in UTC without a zone, `today` its civil day.
 
@@ -77,6 +81,7 @@ def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> d
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(Path(tempfile.gettempdir()) / f"lianxin-duckdb-{os.getpid()}"),
         },
     )
@@ -194,6 +199,18 @@ def _refuse_impossible_rows(con: duckdb.DuckDBPyConnection, path: Path, file: st
         )
 
 
+def _refuse_unpacked(con: duckdb.DuckDBPyConnection, path: Path, file: str, source: str, texts: list[str]) -> None:
+    """Refuse a file whose cells are far larger than it is: pages that unpack to it, or one long text that stands in row after row."""
+    allowed = most_unpacked(path)
+    query = f"SELECT coalesce(sum(total_uncompressed_size), 0) FROM parquet_metadata({text_literal(str(path))})"
+    (found,) = con.execute(query).fetchall()[0]
+    if found <= allowed and texts:
+        lengths = " + ".join(f"coalesce(sum(strlen({quoted(name)})), 0)" for name in texts)
+        (found,) = con.execute(f"SELECT {lengths} FROM {source}").fetchall()[0]
+    if found > allowed:
+        raise unpacks_too_far(file, allowed)
+
+
 def _stage_parquet(con: duckdb.DuckDBPyConnection, table: Table, path: Path, file: str) -> Staged:
     _refuse_no_parquet(path, file)
     digest = digest_of(path)
@@ -209,6 +226,7 @@ def _stage_parquet(con: duckdb.DuckDBPyConnection, table: Table, path: Path, fil
         problem = unreadable_as(table.column(name), types[own])
         if problem is not None:
             raise TableUnreadable(f"{file}: column {name}: {problem}")
+    _refuse_unpacked(con, path, file, source, [own for own in have.values() if types[own] == "VARCHAR"])
     _create_stage(con, have, source)
     return Staged(file, {name: types[own] for name, own in have.items()}, unknown, digest, 0)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,17 +19,22 @@ from uuid import uuid4
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from credit.errors import CannotWrite, LedgerUnreadable
+from features.civil import to_date, to_day
 from features.collect import MEMORY, Collected, collect, parts_of
 from features.ledger import Ids, Ledger, ledger_of, refuse_empty, survey
+from features.network import TOTALS
 from features.read import RawTables
 from features.segment import Segment, read_segment, write_segment
 from features.text_memory import TextMemory
+from features.totals import Totals, kept_totals
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 MANIFEST: Final = "manifest.json"
-_OURS: Final = ("segment-", "names-", ".manifest-", ".lock")
+_OURS: Final = ("segment-", "names-", "network-", ".manifest-", ".lock")
+_TOTALS: Final = "totals.npy"
 _AGAIN: Final = "build it again with `lianxin ledger build DIR OUT`"
 
 
@@ -47,8 +53,7 @@ def save_ledger(ledger: Ledger, path: Path) -> None:
         for number, segment in enumerate(ledger.segments):
             segments.append(new_name("segment", number))
             write_segment(folder / segments[-1], iter([segment]))
-        names = write_names(folder, ledger)
-        commit(folder, manifest_of(ledger, segments, names), {})
+        commit(folder, manifest_of(ledger, segments, write_names(folder, ledger), write_networks(folder, kept_totals(ledger))), {})
 
 
 def build_stored(
@@ -77,8 +82,9 @@ def build_stored(
             write_segment(folder / segment, _surveyed(collected, days, counts))
             found = ledger_of(tables, collected.codes, np.concatenate(days, axis=1), np.concatenate(counts), learned, quality)
             refuse_empty(found.counts)
+            networks = write_networks(folder, kept_totals(found, (part for _, part in parts_of(collected))))
             say("saving")
-            commit(folder, manifest_of(found, [segment], write_names(folder, found)), {})
+            commit(folder, manifest_of(found, [segment], write_names(folder, found), networks), {})
     finally:
         collected.close()
     return open_ledger(path, verify=False)
@@ -127,6 +133,7 @@ def _opened(path: Path, manifest: dict[str, Any], verify: bool) -> Ledger:
         suppliers, parties = (_read_ids(names, kind) for kind in ("suppliers", "parties"))
         days, counts = (np.load(names / f"{name}.npy", allow_pickle=False) for name in ("days", "counts"))
         profiles = _read_profiles(names / "profiles.parquet")
+        networks = {month: _read_totals(path / name, len(parties)) for month, name in networks_of(manifest).items()}
     except (OSError, EOFError, ValueError, TypeError, duckdb.Error) as error:
         raise LedgerUnreadable(f"{path} is damaged: {type(error).__name__} while opening it; {_AGAIN}") from error
     is_counted = (days.dtype, days.shape, counts.dtype, counts.shape) == (np.int32, (3, len(suppliers)), np.int64, (len(suppliers),))
@@ -145,6 +152,7 @@ def _opened(path: Path, manifest: dict[str, Any], verify: bool) -> Ledger:
         quality=manifest["quality"],
         texts=partial(TextMemory.load, names),
         currency=manifest["currency"],
+        networks={(month, month): totals[None] for month, totals in networks.items()},
     )
 
 
@@ -158,7 +166,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise LedgerUnreadable(f"{path} is not a ledger (no readable manifest.json); build one with `lianxin ledger build DIR OUT`")
     if manifest.get("format") != FORMAT:
         raise LedgerUnreadable(f"{path} has ledger format {manifest.get('format')}, this version reads {FORMAT}; {_AGAIN}")
-    objects, lists = ("digests", "quality", "sha256"), ("present", "segments", "months")
+    objects, lists = ("digests", "quality", "sha256", "networks"), ("present", "segments", "months")
     kinds: dict[str, type] = {
         **dict.fromkeys(objects, dict),
         **dict.fromkeys(lists, list),
@@ -224,8 +232,29 @@ def write_names(folder: Path, ledger: Ledger) -> str:
     return name
 
 
-def manifest_of(ledger: Ledger, segments: list[str], names: str) -> dict[str, Any]:
-    """Return the manifest of a ledger in these folders, all of them closed: only an update opens a segment, for the month it names."""
+def write_networks(folder: Path, totals: Totals) -> dict[str, str]:
+    """Write totals of the buyer network to a new folder for each month; return their names by month."""
+    written = {}
+    for month, numbers in totals.items():
+        first = to_date(month)
+        name = written[first.isoformat()] = new_name("network", 100 * first.year + first.month)
+        (folder / name).mkdir()
+        np.save(folder / name / _TOTALS, numbers, allow_pickle=False)
+    return written
+
+
+def networks_of(manifest: Mapping[str, Any]) -> dict[int, str]:
+    """Return the folders of the buyer network's totals by the first day of their month."""
+    return {to_day(date.fromisoformat(month)): name for month, name in manifest["networks"].items()}
+
+
+def folders_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Return all folders a manifest names."""
+    return [str(name) for name in (*manifest["segments"], manifest["names"], *manifest["networks"].values())]
+
+
+def manifest_of(ledger: Ledger, segments: list[str], names: str, networks: Mapping[str, str]) -> dict[str, Any]:
+    """Return the manifest of a ledger in these folders, all segments closed: only an update opens one, for the month it names."""
     return {
         "format": FORMAT,
         "zone": ledger.zone,
@@ -238,17 +267,18 @@ def manifest_of(ledger: Ledger, segments: list[str], names: str) -> dict[str, An
         "open": False,
         "updates": 0,
         "names": names,
+        "networks": dict(networks),
     }
 
 
 def commit(folder: Path, manifest: dict[str, Any], known: Mapping[str, str]) -> None:
     """Make a manifest the ledger's, once all it names is safely on disk; `known` holds digests of files that were there before."""
     digests = {}
-    for part in (*manifest["segments"], manifest["names"]):
-        for file in sorted((folder / part).iterdir()):
-            name = f"{part}/{file.name}"
+    for named in folders_of(manifest):
+        for file in sorted((folder / named).iterdir()):
+            name = f"{named}/{file.name}"
             digests[name] = known.get(name) or _sync_and_digest(file)
-        _sync(folder / part)
+        _sync(folder / named)
     part = folder / f".manifest-{uuid4().hex[:12]}"
     with part.open("w", encoding="utf-8") as stream:
         json.dump({**manifest, "sha256": digests}, stream, indent=1)
@@ -266,7 +296,7 @@ def _sweep(folder: Path) -> None:
             manifest = read_manifest(folder)
         except LedgerUnreadable:
             return  # of another version, or damaged: nobody can say what it names
-        kept |= {*manifest["segments"], manifest["names"]}
+        kept |= set(folders_of(manifest))
     for entry in folder.iterdir():
         if entry.name.startswith(_OURS) and entry.name not in kept:
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
@@ -279,6 +309,14 @@ def _read_ids(folder: Path, kind: str) -> Ids:
     if starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():
         raise ValueError(f"{kind} of another length")
     return Ids(data, starts)
+
+
+def _read_totals(folder: Path, parties: int) -> npt.NDArray[np.int64]:
+    """Totals of a month, mapped; copied where they are written to, so that what is compiled for those in memory will do."""
+    found = np.asarray(np.load(folder / _TOTALS, mmap_mode="c", allow_pickle=False))
+    if found.dtype != np.int64 or found.ndim != 2 or found.shape[1] != TOTALS or len(found) > parties:
+        raise ValueError("totals of another shape")
+    return found
 
 
 def _read_profiles(path: Path) -> duckdb.DuckDBPyConnection:

@@ -13,7 +13,7 @@ and scored as a rebuild would:
     Ledger(..., texts=texts.itself)                  # `features.store.write_names` saves it
 
 A text that became known in a quarter before the last one scored would have taught the scores of reviews that are already stored. It is
-refused, with what to do: only a text without `recorded_at` can come that late.
+refused here; an update sets its row aside before (`features.sift`), so that what it takes is scored as a rebuild of it would.
 """
 
 from collections.abc import Iterable, Sequence

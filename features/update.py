@@ -14,18 +14,38 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from credit.errors import LedgerUnreadable, TableUnreadable
+from credit.errors import CannotWrite, LedgerUnreadable, TableUnreadable
 from features.civil import to_date
 from features.collect import supplier_codes
 from features.ledger import PROFILE, Ledger, ids_of, survey
 from features.lookup import Standing
-from features.read import DEFAULT_REJECTED_SHARE, RawTables, TableReading, read_folder, refuse_another, too_many_lost
+from features.read import (
+    DEFAULT_REJECTED_SHARE,
+    RawTables,
+    TableReading,
+    loses_too_many,
+    read_folder,
+    refuse_another,
+    too_many_lost,
+)
 from features.rejects import REJECTS_TABLE, VALUE_LENGTH, Rejects, create_rejects
 from features.segment import NO_LABELS, TABLES, Segment, by_supplier, combine, take, write_segment
-from features.sift import Sifted, learn_texts, sift
-from features.store import check_digests, commit, manifest_of, new_name, open_ledger, read_manifest, write_names, writing
+from features.sift import CONTRADICTS, LATE_TEXT, Sifted, learn_texts, sift, without_late_texts
+from features.store import (
+    check_digests,
+    commit,
+    manifest_of,
+    networks_of,
+    new_name,
+    open_ledger,
+    read_manifest,
+    write_names,
+    write_networks,
+    writing,
+)
 from features.tables import CONTRACT
 from features.text_memory import TextMemory
+from features.totals import changed_totals, kept_months
 from features.versions import FOREVER, NEVER
 
 _RUN: Final = 4096
@@ -54,7 +74,7 @@ class Update:
         Of the ledger as it is now.
     segments_before, segments_after : int
     has_changed : bool
-        False where all rows stood in the ledger already: then nothing was written.
+        False where no row was new: then nothing was written.
     rejects : Rejects
         Each broken rule of each row set aside.
     """
@@ -85,7 +105,7 @@ def update_ledger(
     folder : Path
         Tables of the data contract, any of them; suppliers and orders that stand in the ledger need not be there again.
     max_rejected_share : float
-        The largest share of a table's rows that may be set aside, in [0, 1].
+        The largest share of a table's rows that may be set aside, in [0, 1]; above 0, `features.read.FEW_ROWS` may be in any case.
     now : datetime, optional
         The instant of the import, by default the clock.
     progress : callable, optional
@@ -97,25 +117,51 @@ def update_ledger(
         If `path` is no ledger, is damaged, or another process is writing to it.
     TableUnreadable
         If the folder cannot be imported, holds no table, or is of another zone or currency than the ledger.
-    OutOfRange
-        If a review's text became known in a quarter whose texts are scored already (`features.text_memory`).
     CannotWrite
         If the ledger cannot be written.
     """
-    say = progress or (lambda stage: None)
     read_manifest(path.resolve())
     with writing(path) as held:
-        say("opening the ledger")
-        manifest, standing = _open(held)
-        say("reading")
-        found = read_folder(folder, max_rejected_share=max_rejected_share, now=now, earlier=standing)
-        problems = list(found.problems)
-        if not found.readings:
-            problems.append(f"{folder}: no table of the data contract is there; put orders.csv, fulfilments.csv or another one there")
-        if problems:
-            found.tables.close()
-            raise TableUnreadable("\n".join(problems))
-        return _Addition(held, manifest, standing, found.tables, found.readings, max_rejected_share, say).run()
+        return _addition(held, folder, max_rejected_share, now, progress or (lambda stage: None)).run()
+
+
+def preview_update(
+    path: Path,
+    folder: Path,
+    *,
+    max_rejected_share: float = DEFAULT_REJECTED_SHARE,
+    now: datetime | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Update:
+    """Say what `update_ledger` would do, and write nothing: neither it nor an update meanwhile is in the other's way.
+
+    Raises as `update_ledger` does; `LedgerUnreadable`, too, where the ledger was replaced meanwhile.
+    """
+    held = path.resolve()
+    before = read_manifest(held)
+    try:
+        return _addition(held, folder, max_rejected_share, now, progress or (lambda stage: None)).run(is_preview=True)
+    except (LedgerUnreadable, duckdb.IOException) as error:
+        if read_manifest(held) != before:
+            raise LedgerUnreadable(f"{path} was written by another process meanwhile; ask again") from error
+        if isinstance(error, duckdb.IOException):
+            raise CannotWrite(f"the temporary folder cannot be written ({str(error).splitlines()[0]}); free space there") from error
+        raise
+
+
+def _addition(held: Path, folder: Path, share: float, now: datetime | None, say: Callable[[str], None]) -> "_Addition":
+    """Open a ledger, and read a folder beside it."""
+    say("opening the ledger")
+    manifest, standing = _open(held)
+    say("reading")
+    found = read_folder(folder, max_rejected_share=share, now=now, earlier=standing)
+    problems = list(found.problems)
+    if not found.readings:
+        problems.append(f"{folder}: no table of the data contract is there; put orders.csv, fulfilments.csv or another one there")
+    if problems:
+        found.tables.close()
+        raise TableUnreadable("\n".join(problems))
+    return _Addition(held, manifest, standing, found.tables, found.readings, share, say)
 
 
 def update_stored(path: Path, tables: RawTables, *, progress: Callable[[str], None] | None = None) -> Update:
@@ -135,8 +181,8 @@ def _open(held: Path) -> tuple[dict[str, Any], Standing]:
         raise LedgerUnreadable(
             f"{held} is damaged: its manifest names other months than segments; build it again with `lianxin ledger build`"
         )
-    rewritten = (manifest["names"] + "/", *([manifest["segments"][-1] + "/"] if manifest["open"] else ()))
-    check_digests(held, {name: digest for name, digest in manifest["sha256"].items() if name.startswith(rewritten)})
+    closed = tuple(f"{name}/" for name in (manifest["segments"][:-1] if manifest["open"] else manifest["segments"]))
+    check_digests(held, {name: digest for name, digest in manifest["sha256"].items() if not name.startswith(closed)})
     return manifest, Standing(open_ledger(held, verify=False))
 
 
@@ -157,18 +203,12 @@ class _Addition:
         """The ledger as it was."""
         return self.standing.ledger
 
-    def run(self) -> Update:
-        """Sift, write, and make it the ledger."""
+    def run(self, *, is_preview: bool = False) -> Update:
+        """Sift, write, and make it the ledger; a preview stops before it writes."""
         self.say("comparing")
         con = self.tables.con.cursor()
         con.execute("SET TimeZone = 'UTC'")
-        named = [table for table in TABLES if table in self.tables.present]
-        if named:
-            supplier_codes(con, named, self.standing.codes.suppliers)
-        renamed = self._renamed(con)
-        sifted = {
-            table: sift(con, table, self.ledger, self.standing.codes, renamed if table == "suppliers" else frozenset()) for table in named
-        }
+        sifted = self._sifted(con)
         for table, rows in sifted.items():
             self._set_aside(con, table, rows)
         before = len(self.manifest["segments"])
@@ -184,8 +224,22 @@ class _Addition:
         day = by_supplier(records, [sifted[table].labels if table in sifted else NO_LABELS for table in TABLES], 0, count)
         self.say("facts")
         ledger = self._with(con, day, texts, sifted["suppliers"].rows if "suppliers" in sifted else np.empty(0, dtype=np.int64))
-        self.say("saving")
-        return self._told(sifted, ledger, self._commit(ledger, day))
+        closed, month = self._closed(ledger)
+        if not is_preview:
+            self.say("saving")
+            self._commit(ledger, day, closed, month)
+        return self._told(sifted, ledger, len(closed) + 1)
+
+    def _sifted(self, con: duckdb.DuckDBPyConnection) -> dict[str, Sifted]:
+        """The rows of each table of the day beside the ledger's."""
+        named = [table for table in TABLES if table in self.tables.present]
+        if named:
+            supplier_codes(con, named, self.standing.codes.suppliers)
+        renamed = {"suppliers": self._renamed(con)}
+        sifted = {table: sift(con, table, self.ledger, self.standing.codes, renamed.get(table, frozenset())) for table in named}
+        if "reviews" in sifted and sifted["reviews"].added:
+            sifted["reviews"] = without_late_texts(con, sifted["reviews"], self.ledger.texts().last, self.ledger.zone)
+        return sifted
 
     def _profiles(self) -> str:
         file = str(self.held / self.manifest["names"] / "profiles.parquet").replace("'", "''")
@@ -201,23 +255,25 @@ class _Addition:
         return frozenset(row for (row,) in con.execute(query).fetchall())
 
     def _set_aside(self, con: duckdb.DuckDBPyConnection, table: str, sifted: Sifted) -> None:
-        """Report the rows that contradict the ledger, and refuse a table that loses too many."""
-        if not len(sifted.contradicting):
+        """Report the rows that cannot be added, and refuse a table that loses too many."""
+        if not sifted.lost:
             return
         key, reading = CONTRACT[table].key, self.readings.get(table)
-        value = " || ', ' || ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in key)
-        con.register("contradicting", {"source_row": sifted.contradicting})
-        con.execute(
-            f"""
-            INSERT INTO {REJECTS_TABLE} SELECT '{table}', $file, source_row, '{", ".join(key)}', 'key_is_unique',
-            left({value}, {VALUE_LENGTH}) FROM {table} JOIN contradicting USING (source_row)""",
-            {"file": reading.file if reading else table},
-        )
-        con.unregister("contradicting")
-        if reading and reading.rejected + len(sifted.contradicting) > self.share * reading.rows:
+        columns = {CONTRADICTS: key, LATE_TEXT: ("recorded_at",)}
+        for rule, rows in sifted.aside.items():
+            value = " || ', ' || ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in columns[rule])
+            con.register("lost", {"source_row": rows})
+            con.execute(
+                f"""
+                INSERT INTO {REJECTS_TABLE} SELECT '{table}', $file, source_row, '{", ".join(columns[rule])}', '{rule}',
+                left({value}, {VALUE_LENGTH}) FROM {table} JOIN lost USING (source_row)""",
+                {"file": reading.file if reading else table},
+            )
+            con.unregister("lost")
+        if reading and loses_too_many(reading.rejected + sifted.lost, reading.rows, self.share):
             lost = (
-                f"{reading.rejected + len(sifted.contradicting)} of {reading.rows} rows were set aside, {len(sifted.contradicting)} "
-                f"because the ledger has another row of their key and recorded_at, more than the share of {self.share:.1%} allowed"
+                f"{reading.rejected + sifted.lost} of {reading.rows} rows were set aside, {sifted.lost} because of what the ledger has "
+                f"already, more than the share of {self.share:.1%} allowed"
             )
             raise TableUnreadable(too_many_lost(con, table, reading.file, lost))
 
@@ -257,30 +313,41 @@ class _Addition:
             networks={},
         )
 
-    def _commit(self, ledger: Ledger, day: Segment) -> int:
-        """Write what is new and swap the manifest; return how many segments there are now."""
+    def _closed(self, ledger: Ledger) -> tuple[list[str], str]:
+        """Segments that stay as they are, and the month of the one that is written after them."""
         manifest, month = self.manifest, f"{to_date(int(ledger.days[2].max())):%Y-%m}"
         stays = bool(manifest["open"]) and month <= manifest["months"][-1]
-        closed = manifest["segments"][:-1] if stays else manifest["segments"]
-        months = manifest["months"][: len(closed)]
+        return (manifest["segments"][:-1], manifest["months"][-1]) if stays else (manifest["segments"], month)
+
+    def _commit(self, ledger: Ledger, day: Segment, closed: list[str], month: str) -> None:
+        """Write what is new and swap the manifest."""
+        manifest = self.manifest
         segment = new_name("segment", len(closed))
-        parts = (self.ledger.segments[-1], day) if stays else (day,)
+        parts = (*self.ledger.segments[len(closed) :], day)
         write_segment(self.held / segment, combine(parts, len(ledger.suppliers)))
+        networks = self._networks(ledger, day)
         named = {
-            **manifest_of(ledger, [*closed, segment], write_names(self.held, ledger)),
-            "months": [*months, manifest["months"][-1] if stays else month],
+            **manifest_of(ledger, [*closed, segment], write_names(self.held, ledger), networks),
+            "months": [*manifest["months"][: len(closed)], month],
             "open": True,
             "updates": manifest["updates"] + 1,
         }
-        kept = tuple(f"{name}/" for name in closed)
+        kept = tuple(f"{name}/" for name in (*closed, *networks.values()))
         commit(self.held, named, {name: digest for name, digest in manifest["sha256"].items() if name.startswith(kept)})
-        return len(closed) + 1
+
+    def _networks(self, ledger: Ledger, day: Segment) -> dict[str, str]:
+        """Folders of the buyer network's totals by month, written where the day changes them or begins the month."""
+        stored = networks_of(self.manifest)
+        before = {month: self.ledger.networks[month, month][0] for month in stored}
+        changed = changed_totals(before, self.ledger.segments, day, ledger)
+        stays = [month for month in kept_months(ledger) if month not in changed]
+        return {**{to_date(month).isoformat(): stored[month] for month in stays}, **write_networks(self.held, changed)}
 
     def _told(self, sifted: Mapping[str, Sifted], ledger: Ledger, segments: int) -> Update:
         counts = {}
         for table, rows in sifted.items():
             lost = self.readings[table].rejected if table in self.readings else 0
-            counts[table] = TableUpdate(rows.added, rows.repeated, lost + len(rows.contradicting))
+            counts[table] = TableUpdate(rows.added, rows.repeated, lost + rows.lost)
         return Update(
             tables=counts,
             new_suppliers=len(ledger.suppliers) - len(self.ledger.suppliers),

@@ -130,30 +130,38 @@ def ledger_update(
         float, typer.Option("--rejected-share", min=0, max=1, help="Largest share of a table's rows that may be set aside.")
     ] = 0.05,
     rejects: Annotated[Path | None, typer.Option("--rejects", help="Where rows set aside are written [default: DIR].")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be added and set aside; rows set aside are written where --rejects says.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add what came in since: any tables of the data contract, with new rows, later versions of old ones, or rows that stand there already.
 
     Example: `lianxin ledger update work/2026-07-01 work/ledger`
     """
-    from features.update import update_ledger
+    from features.update import preview_update, update_ledger
 
     with progress("ledger update") as tell:
-        done = update_ledger(ledger, folder, max_rejected_share=rejected_share, progress=tell)
-        written = done.rejects.save(rejects or folder) if done.rejects else ()
+        done = (preview_update if dry_run else update_ledger)(ledger, folder, max_rejected_share=rejected_share, progress=tell)
+        target = rejects if dry_run else rejects or folder
+        written = done.rejects.save(target) if target and done.rejects else ()
     result = {
         "ledger": str(ledger),
+        "dry_run": dry_run,
         "changed": done.has_changed,
         "tables": {name: asdict(counts) for name, counts in done.tables.items()},
         "new_suppliers": done.new_suppliers,
         "last_known_day": done.last_known_day,
         "segments_before": done.segments_before,
         "segments_after": done.segments_after,
+        "rules": {f"{table}.{rule}": count for (table, rule), count in done.rejects.counts.items()},
         "rejects": [str(path) for path in written],
     }
-    lines = [f"{name}: {one.added} added, {one.repeated} there already, {one.set_aside} set aside" for name, one in done.tables.items()]
+    lines = ["nothing was written; an update would have done this:"] if dry_run else []
+    lines += [f"{name}: {one.added} added, {one.repeated} there already, {one.set_aside} set aside" for name, one in done.tables.items()]
     told = f"{done.new_suppliers} new suppliers, known up to {done.last_known_day}, {done.segments_after} segments"
-    lines.append(f"{ledger}: {told}" if done.has_changed else f"{ledger}: all of it stood there already; nothing was written")
+    lines += [f"  {table}: {rule}: {count}" for (table, rule), count in done.rejects.counts.items()]
+    lines.append(f"{ledger}: {told}" if done.has_changed else f"{ledger}: no row was new; nothing was written")
     show(result, as_json=as_json, lines=[*lines, *(f"rows set aside: {path}" for path in written)])
 
 

@@ -190,6 +190,11 @@ class ScoringBundle:
                 f"found {len(self.names)}, {len(self.reference.medians)} and {self._scorer.width}"
             )
 
+        if self.sufficiency is not None and len(self.sufficiency.weights) != len(self.names):
+            raise BundleInvalid(
+                f"sufficiency.json must weigh the bundle's {len(self.names)} features, found {len(self.sufficiency.weights)}"
+            )
+
     @property
     def version(self) -> str:
         """The released version, or the first 12 characters of the content hash before a release."""

@@ -81,7 +81,7 @@ def fit_booster(
         _say(progress, "grow the trees", min(done + STEP, rounds), rounds)
     # The text records how many threads were used; the model does not depend on it, so neither may its hash.
     text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", final.model_to_string())
-    if not re.search(r"(?m)^split_feature=\d", text):
+    if re.search(r"(?m)^split_feature=\d", text) is None:
         raise TrainingFailed("no tree could be grown: the rows are too few or no feature varies")
     return Fit(text, rounds, margins, losses)
 
@@ -105,7 +105,9 @@ def _choose_rounds(
         grown = min(STEP, params.max_rounds - start)
         for booster, held_out in folds:
             _grow(booster, grown)
-            margins[held_out] += booster.predict(values[held_out], raw_score=True, start_iteration=start, num_iteration=grown)
+            margins[held_out] += booster.predict(
+                values[held_out], raw_score=True, start_iteration=start, num_iteration=grown, num_threads=settings["num_threads"]
+            )
         losses.append(_calibrated_log_loss(margins, y))
         if losses[-1] <= min(losses):
             best, kept = start + grown, margins.copy()

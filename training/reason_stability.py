@@ -110,7 +110,7 @@ def reason_stability(
         raise OutOfRange(f"none of the {len(asked)} suppliers asked has a reason that could survive")
     first = [own[i][0] for i in has_reason.tolist()]
     kept = np.empty((3, refits, len(first)))
-    for index, booster in enumerate(_refits(grown, refits, seed, threads)):
+    for index, booster in enumerate(grow_again(grown, refits, seed=seed, threads=threads)):
         found = _reasons(booster, asked[has_reason], reference, factors)
         for j, (was, now) in enumerate(zip(first, found, strict=True)):
             families = [reason.family for reason in now]
@@ -126,7 +126,7 @@ def newest_rows(supplier_ids: NDArray[np.str_], as_of: NDArray[np.datetime64]) -
     return np.asarray(newest[_evenly(len(newest), SUPPLIERS)], dtype=np.intp)
 
 
-def _refits(grown: GrownFrom, refits: int, seed: int, threads: int) -> Iterator[lgb.Booster]:
+def grow_again(grown: GrownFrom, refits: int, *, seed: int, threads: int) -> Iterator[lgb.Booster]:
     """Grow the model again, each time on as many suppliers as there are, drawn with replacement."""
     suppliers, place = np.unique(grown.supplier_ids, return_inverse=True)
     settings = grown.params.for_lightgbm(

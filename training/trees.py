@@ -42,10 +42,10 @@ class Tree:
     leaf_value: Values
 
     def goes_left(self, node: int, values: Values) -> Bools:
-        """Return which of a feature's values, NaN where missing, the node sends left."""
+        """Return which of a feature's values the node sends left; missing is NaN, and what LightGBM takes for zero is 0."""
         decision = int(self.decision[node])
         is_missing = np.isnan(values)
-        numbers = np.where(is_missing | (np.abs(values) <= TINY), 0.0, values)
+        numbers = np.where(is_missing, 0.0, values)
         left: Bools = numbers <= self.threshold[node]
         if decision & _MISSING_IS_NAN:
             left[is_missing] = bool(decision & _DEFAULT_LEFT)

@@ -42,7 +42,7 @@ def lightgbm_plain(train: CreditTable, values: Floats, seed: int) -> Floats:
     import lightgbm
 
     booster = lightgbm.train(_lightgbm_settings(seed), _binned(train), 100)
-    return np.asarray(booster.predict(values, raw_score=True), dtype=np.float64)
+    return np.asarray(booster.predict(values, raw_score=True, num_threads=1), dtype=np.float64)
 
 
 def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
@@ -76,7 +76,7 @@ def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
     study.optimize(loss, n_trials=TRIALS)
     best = study.best_trial.user_attrs
     booster = lightgbm.train(best["settings"], data, best["rounds"])
-    return np.asarray(booster.predict(values, raw_score=True), dtype=np.float64)
+    return np.asarray(booster.predict(values, raw_score=True, num_threads=1), dtype=np.float64)
 
 
 def xgboost(train: CreditTable, values: Floats, seed: int) -> Floats:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from benchmarks.platform import compare
+from benchmarks.known_truth import STOPPED
+from benchmarks.platform import compare, true_pds
+from credit.abstention import Stance, stand
 from features.build import build_features
 from features.ledger import Ledger, build_ledger
 from features.read import read_tables
@@ -15,6 +18,7 @@ from features.simulate import simulate
 from features.store import open_ledger, save_ledger
 from serving.assess import BatchScores, assess, score_batch
 from training.bundle import ScoringBundle
+from training.pipeline import TrainResult
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +28,8 @@ class Line:
     """Everything the line left behind."""
 
     found: dict[str, Any]
+    trained: TrainResult
+    true_pd: NDArray[np.float64]
     bundle: ScoringBundle
     built: Ledger
     stored: Ledger
@@ -41,7 +47,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
     save_ledger(built, folder / "ledger")
     stored = open_ledger(folder / "ledger")
     bundle = ScoringBundle.load(folder / "bundle")
-    return Line(found, bundle, built, stored, score_batch(bundle, stored, stored.latest_as_of))
+    test = result.split.test
+    truth = true_pds(folder / "tables", result.frame.supplier_ids[test], result.frame.as_of[test])
+    return Line(found, result, truth, bundle, built, stored, score_batch(bundle, stored, stored.latest_as_of))
 
 
 def test_the_model_reaches_four_fifths_of_the_truths_gini_out_of_time_and_the_simple_peer_does_not(line: Line) -> None:
@@ -54,6 +62,28 @@ def test_the_model_reaches_four_fifths_of_the_truths_gini_out_of_time_and_the_si
 def test_the_model_is_not_too_good_to_be_true(line: Line) -> None:
     measures = line.found["measures"]
     assert measures["lianxin"]["auc"] < measures["true PD"]["auc"]
+
+
+def test_the_calibration_is_close_in_a_downturn_it_could_not_know(line: Line) -> None:
+    assert 0.9 <= line.trained.measures["calibration_slope"] <= 1.1
+    assert line.trained.measures["ece"] < 0.02
+
+
+def test_intervals_hold_most_true_pds_and_what_is_decided_is_seldom_wrong(line: Line) -> None:
+    intervals, pds = line.bundle.intervals, line.trained.scores.pd.tolist()
+    assert intervals is not None
+    rows = line.trained.frame.values[line.trained.split.test].tolist()
+    around = [intervals.around(pd, row) for pd, row in zip(pds, rows, strict=True)]
+    going = line.true_pd < STOPPED
+    held = np.array([one.low <= true <= one.high for one, true in zip(around, line.true_pd.tolist(), strict=True)])
+    assert held[going].mean() > 0.65
+    cutoff = intervals.policy.cutoff_pd
+    standings = [stand(pd, one, cutoff_pd=cutoff, is_thin=intervals.is_thin(row)) for pd, one, row in zip(pds, around, rows, strict=True)]
+    is_decided = np.array([one.stance is Stance.DECIDED for one in standings])
+    is_wrong = (np.array(pds) <= cutoff) != (line.true_pd <= cutoff)
+    assert 0.4 < is_decided.mean() < 0.8
+    assert is_wrong[is_decided].mean() < 0.03
+    assert is_wrong[~is_decided].mean() > 0.1
 
 
 def test_base_and_contributions_add_up_for_every_supplier(line: Line) -> None:

@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 
 from features.build import build_features
-from features.store import open_ledger, read_manifest
+from features.store import folders_of, open_ledger, read_manifest
 from features.update import update_ledger
 
 CALLS = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "shutil.rmtree")
@@ -74,7 +74,7 @@ def finish(path: Path, day: Path, following: Path, found: Path) -> None:
     has_changed = update_ledger(path, day).has_changed
     update_ledger(path, following)
     manifest = read_manifest(path)
-    named = {*manifest["segments"], manifest["names"], "manifest.json", ".lock"}
+    named = {*folders_of(manifest), "manifest.json", ".lock"}
     found.write_text(
         json.dumps({"left": left, "again": has_changed, "end": state(path), "swept": {e.name for e in path.iterdir()} == named})
     )

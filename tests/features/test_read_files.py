@@ -28,7 +28,7 @@ DAMAGED: list[tuple[str, str, bytes, str]] = [
     ("Excel named csv", "orders.csv", b"PK\x03\x04" + b"x" * 50, "Excel"),
     ("Parquet named csv", "orders.csv", b"PAR1" + b"x" * 50, "Parquet"),
     ("GB18030 header", "orders.csv", ("订单," + ORDERS).encode("gb18030"), "iconv -f GB18030"),
-    ("GB18030 cells", "orders.csv", ORDERS.replace("鞋", "鞋帽服装").encode("gb18030"), "iconv -f GB18030"),
+    ("GB18030 cells", "orders.csv", MANY.replace("鞋", "鞋帽服装").encode("gb18030"), "iconv -f GB18030"),
     ("UTF-16", "orders.csv", ORDERS.encode("utf-16"), "iconv -f UTF-16"),
     ("UTF-16 without a mark", "orders.csv", ORDERS.encode("utf-16-le"), "iconv -f UTF-16"),
     ("UTF-32", "orders.csv", ORDERS.encode("utf-32"), "iconv -f UTF-16"),
@@ -123,14 +123,31 @@ def test_absent_optional_tables_are_empty_and_not_present(tmp_path: Path) -> Non
     tables.close()
 
 
+def orders_with(wrong: int, rows: int) -> list[dict[str, str]]:
+    return [changed("orders", order_id=f"o{place}", amount="-1" if 5 <= place < 5 + wrong else "1") for place in range(1, rows + 1)]
+
+
 def test_more_rows_lost_than_the_share_stops_the_import(tmp_path: Path) -> None:
-    rows = [changed("orders", order_id=f"o{place}", amount="-1" if place == 5 else "1") for place in range(1, 21)]
-    write_folder(tmp_path, {"orders": rows})
+    write_folder(tmp_path, {"orders": orders_with(4, 80)})
     tables, _ = read_tables(tmp_path, now=NOW, max_rejected_share=0.05)
-    assert tables.count("orders") == 19
+    assert tables.count("orders") == 76
     tables.close()
-    with pytest.raises(TableUnreadable, match=r"1 of 20 rows.*amount_is_positive.*first row 5, column amount, value '-1'"):
+    with pytest.raises(TableUnreadable, match=r"4 of 80 rows.*amount_is_positive.*first row 5, column amount, value '-1'"):
         read_tables(tmp_path, now=NOW, max_rejected_share=0.049)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rows", "share", "stops"), [(3, 7, 0.05, False), (4, 9, 0.05, True), (1, 1000, 0, True), (0, 9, 0, False)]
+)
+def test_a_few_rows_may_always_be_lost_unless_none_may(tmp_path: Path, wrong: int, rows: int, share: float, stops: bool) -> None:
+    write_folder(tmp_path, {"orders": orders_with(wrong, rows)})
+    if stops:
+        with pytest.raises(TableUnreadable, match=f"{wrong} of {rows} rows"):
+            read_tables(tmp_path, now=NOW, max_rejected_share=share, tables=["suppliers", "orders"])
+        return
+    tables, rejects = read_tables(tmp_path, now=NOW, max_rejected_share=share, tables=["suppliers", "orders"])
+    assert (tables.count("orders"), len(rejects)) == (rows - wrong, wrong)
+    tables.close()
 
 
 def test_rows_split_wrongly_leave_the_others_their_numbers(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_good_rows_beside_bad_ones_are_kept(bad_folder: tuple[str, set[Found
 def test_every_rule_that_a_cell_can_break_has_a_bad_cell_here() -> None:
     of_the_file = {
         "row_has_the_headers_cells", "quotes_are_closed", "text_is_utf8", "row_is_within_16_megabytes",
-        "row_is_readable", "key_is_unique",
+        "row_is_readable", "key_is_unique", "text_is_of_an_open_quarter",
     }  # fmt: skip
     assert {rule for *_, rule in BAD_CELLS} == set(RULES) - of_the_file
 

@@ -102,6 +102,9 @@ def change_manifest(stored: Path, change: Callable[[dict[str, Any]], object]) ->
         (lambda manifest: manifest.update(segments=[3]), "is damaged"),
         (lambda manifest: manifest.update(segments=["segment-nowhere"]), "is damaged"),
         (lambda manifest: manifest.update(segments=[]), ""),
+        (lambda manifest: manifest.update(networks=[]), "manifest lacks networks"),
+        (lambda manifest: manifest.update(networks={"December": "names"}), "is damaged"),
+        (lambda manifest: manifest.update(networks={"2025-12-01": ["names"]}), "is damaged"),
     ],
 )
 def test_a_manifest_of_another_form_is_refused_and_can_be_replaced(

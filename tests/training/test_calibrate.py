@@ -84,11 +84,10 @@ def test_a_free_hand_gives_the_newest_months_map_and_a_tight_one_that_of_all_row
 
 
 def test_rows_of_one_supplier_count_as_one() -> None:
-    margins, y, _, names = history(800, newest_level=0.0)
-    margins, y, names = margins[:800], y[:800], names[:800]
-    policy, day = CalibrationPolicy(1), np.repeat(MONTHS[:1], 800)
-    once = calibrate(margins, y, as_of=day, suppliers=names, policy=policy)
-    thrice = calibrate(*(np.tile(x, 3) for x in (margins, y)), as_of=np.tile(day, 3), suppliers=np.tile(names, 3), policy=policy)
+    margins, y, as_of, names = history(800, newest_level=0.8)
+    policy = CalibrationPolicy(1)
+    once = calibrate(margins, y, as_of=as_of, suppliers=names, policy=policy)
+    thrice = calibrate(np.tile(margins, 3), np.tile(y, 3), as_of=np.tile(as_of, 3), suppliers=np.tile(names, 3), policy=policy)
     assert (thrice.slope, thrice.intercept) == pytest.approx((once.slope, once.intercept), abs=1e-9)
 
 

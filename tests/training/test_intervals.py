@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from credit.abstention import AbstentionPolicy
 from credit.errors import BundleInvalid, OutOfRange, TrainingFailed
+from credit.sufficiency import SufficiencyPolicy
 from tests.training.drawn import DIRECTIONS, FEATURES, NAMES, bundle, rows
 from training.bundle import ScoringBundle
 from training.disagreement import measure_disagreement
 from training.intervals import DAYS, ORDERS, PdIntervals, fit_intervals
 from training.params import BoosterParams
+from training.seal import dump_json
 
 POLICY = AbstentionPolicy(cutoff_pd=0.08, interval_level=0.9, thin_orders=10, thin_days=60)
 NAMED = (ORDERS, DAYS)
@@ -56,12 +58,12 @@ def test_the_pd_lies_in_its_interval_and_both_ends_rise_with_it(one: float, othe
 
 
 def test_a_conformal_half_width_is_worked_out_by_hand() -> None:
-    distances = np.tile(np.arange(1.0, 20.0) / 10, 5)  # 19 in each of five bands: the ceil(20 x 0.9) = 18th smallest
-    places = np.repeat([-5.0, -4.0, -3.0, -2.0, -1.0], 19)
-    found = fit_intervals(distances, places, np.full((95, 2), 900.0), names=NAMED, pool_pd=0.07, policy=POLICY)
+    distances = np.tile(np.arange(1.0, 12.0) / 10, 5)  # 11 in each of five bands: the ceil(12 x 0.9) = 11th smallest
+    places = np.repeat([-5.0, -4.0, -3.0, -2.0, -1.0], 11)
+    found = fit_intervals(distances, places, np.full((55, 2), 900.0), names=NAMED, pool_pd=0.07, policy=POLICY)
     assert found.places == (-5.0, -4.0, -3.0, -2.0, -1.0)
-    assert found.half_widths == (1.8,) * 5
-    assert found.thin_half_width == 1.8
+    assert found.half_widths == (1.1,) * 5
+    assert found.thin_half_width == 1.1
 
 
 def test_half_widths_never_fall_faster_than_the_log_odds_rise() -> None:
@@ -110,6 +112,18 @@ def test_a_table_that_is_none_makes_the_bundle_invalid(tmp_path: Path) -> None:
     content = {**made.content, "interval.json": made.content["interval.json"].replace(b"0.8", b"-0.8")}
     dataclasses.replace(made, content=content).save(tmp_path / "b")
     with pytest.raises(BundleInvalid, match="half widths"):
+        ScoringBundle.load(tmp_path / "b")
+
+
+def test_weights_of_other_features_make_the_bundle_invalid(tmp_path: Path) -> None:
+    policy = SufficiencyPolicy(6, 12, 12, 6, 1, 1, 1, 1, 1, 1, grade_a_from=0.8, grade_b_from=0.5)
+    made = bundle(sufficiency=policy)
+    assert made.sufficiency is not None
+    assert made.sufficiency.known_share([math.nan] * FEATURES) == 0.0
+    assert made.sufficiency.known_share([1.0] * FEATURES) == 1.0
+    fewer = dump_json(dataclasses.replace(made.sufficiency, weights=(1.0,)).to_json())
+    dataclasses.replace(made, content={**made.content, "sufficiency.json": fewer}).save(tmp_path / "b")
+    with pytest.raises(BundleInvalid, match="must weigh"):
         ScoringBundle.load(tmp_path / "b")
 
 

@@ -11,41 +11,19 @@ import numpy as np
 import pytest
 
 from credit.errors import LianxinError, NotEnoughHistory
-from features.ledger import Ledger, build_ledger
-from features.read import RawTables, read_tables
+from features.ledger import Ledger
+from features.read import RawTables
 from features.simulate import simulate
 from tests.training.releases import NOW, dossier, promoted
+from tests.training.settings import QUICK
+from training.anchor import Anchor
 from training.bundle import ScoringBundle
 from training.measures import auc
-from training.params import BoosterParams
 from training.pipeline import TrainResult, train
 from training.promotion import find_candidate
-from training.settings import TrainSettings
-from training.split import SplitPolicy
 from training.track import read_document
 
 pytestmark = pytest.mark.slow
-
-SETTINGS = dataclasses.replace(
-    TrainSettings.in_force(date(2026, 1, 1)),
-    params=BoosterParams(learning_rate=0.15, leaf_budget=720, patience=20),
-    split=SplitPolicy(min_bads=5),
-)
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RawTables, Ledger]:
-    folder = tmp_path_factory.mktemp("platform")
-    simulate(folder, suppliers=250, months=48, seed=3)
-    tables, _ = read_tables(folder)
-    return folder, tables, build_ledger(tables)
-
-
-@pytest.fixture(scope="module")
-def trained(platform: tuple[Path, RawTables, Ledger], tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
-    folder, tables, ledger = platform
-    home = tmp_path_factory.mktemp("home") / "mlruns"
-    return train(folder, home=home, settings=SETTINGS, tables=tables, ledger=ledger)
 
 
 def test_the_recorded_bundle_scores_the_test_rows_as_they_were_judged(trained: TrainResult) -> None:
@@ -76,7 +54,7 @@ def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
     platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
 ) -> None:
     folder, tables, ledger = platform
-    again = train(folder, home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger, threads=2)
+    again = train(folder, home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger, threads=2)
     assert again.bundle.content_hash == trained.bundle.content_hash
     assert again.run_id != trained.run_id
 
@@ -89,7 +67,7 @@ def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(
     shutil.copytree(trained.bundle_path.parents[3], home)
     wanted = ["auc", "slope", "ece", "reasons", "fairness", "grades", "hosmer_lemeshow", "psi_score", "psi_feature"]
     promoted(home, trained.bundle, overrides=dict.fromkeys(wanted, "test"))
-    again = train(folder, home=home, settings=SETTINGS, tables=tables, ledger=ledger, seed=8)
+    again = train(folder, home=home, settings=QUICK, tables=tables, ledger=ledger, seed=8)
     document = json.loads(read_document(home, again.run_id, "against_champion.json") or b"{}")
     assert document["champion_sha256"] == trained.bundle.content_hash
     y = again.frame.y[again.split.test]
@@ -98,6 +76,23 @@ def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(
     assert found["value"] == pytest.approx(expected, abs=1e-12)
     assert found["low"] < found["value"] < found["high"]
     assert find_candidate(home, dossier=dossier(again.bundle, tmp_path / "d.json"), at=NOW).gates[-1].name == "champion_log_loss"
+
+
+def test_a_banks_long_run_rate_moves_the_base_points_alone(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    anchor = Anchor("all", long_run_rate=0.03, weight=1.0, since=date(2026, 1, 1), source="committee")
+    settings = dataclasses.replace(QUICK, anchor=anchor)
+    found = train(folder, home=tmp_path / "mlruns", settings=settings, tables=tables, ledger=ledger)
+    assert found.bundle.intervals is not None
+    assert found.bundle.intervals.pool_pd == pytest.approx(0.03)  # the mean PD of the training rows, out of fold
+    assert found.bundle.model["anchor"]["rating_philosophy"] == "through_the_cycle"
+    assert trained.bundle.model["anchor"]["rating_philosophy"] == "point_in_time"
+    assert found.bundle.calibration.slope == trained.bundle.calibration.slope
+    assert found.bundle.calibration.intercept != trained.bundle.calibration.intercept
+    assert found.scores.contributions.tobytes() == trained.scores.contributions.tobytes()
+    assert found.scores.base_points != trained.scores.base_points
 
 
 def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path) -> None:
@@ -112,7 +107,7 @@ def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledge
         )
     ]
     cursor.executemany("INSERT INTO labels (supplier_id, as_of, outcome, recorded_at) VALUES (?, ?, ?, ?)", rows)
-    result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=SETTINGS, tables=tables, ledger=ledger)
+    result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger)
     assert result.bundle.model["outcome"]["source"] == "labels"
     assert result.split.train_to <= trained.split.train_to
 

@@ -48,7 +48,7 @@ def test_a_remedy_that_is_not_needed_is_refused(remedy: Remedy) -> None:
     values, y, is_financed, propensity = world(turning=False)
     found = try_remedy(remedy, values, y, is_financed, propensity, suppliers=SUPPLIERS, recipe=TREES)
     assert not found.is_accepted
-    assert abs(found.gain) < 0.02
+    assert abs(found.gain) < 0.03
     assert found.rows == pytest.approx(0.1 * is_financed.sum(), rel=0.15)
 
 

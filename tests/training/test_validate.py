@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,18 @@ import pytest
 
 from credit.errors import BundleInvalid, CannotWrite, NotEnoughHistory, PolicyInvalid, TableUnreadable
 from credit.policy import PolicyHistory
-from features.ledger import Ledger, build_ledger
+from features.ledger import Ledger
 from features.read import RawTables, read_tables
-from features.simulate import simulate
 from lianxin import validate_command
 from tests.training import drawn
 from training.bundle import ScoringBundle
-from training.params import BoosterParams
-from training.pipeline import TrainResult, train
-from training.settings import TrainSettings
-from training.split import SplitPolicy
+from training.pipeline import TrainResult
 from training.validate import Dossier, validate, write_dossier
 from training.validation.page import SECTIONS, render
 from training.validation.words import words
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = dataclasses.replace(
-    TrainSettings.in_force(date(2026, 1, 1)),
-    params=BoosterParams(learning_rate=0.15, leaf_budget=12 * 60, patience=20),
-    split=SplitPolicy(min_bads=5),
-)
 GATED = {
     *("auc", "gini", "ks", "slope", "intercept", "brier", "log_loss", "ece", "psi.score", "psi.feature_max"),
     *("monotone.violations", "grades.red", "calibration.hl_p", "fairness.min_ratio"),
@@ -54,14 +44,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("bank")
-    simulate(folder / "tables", suppliers=250, months=48, seed=3)
-    tables, _ = read_tables(folder / "tables")
-    ledger = build_ledger(tables)
-    home = folder / "mlruns"
-    result = train(folder / "tables", home=home, settings=SETTINGS, tables=tables, ledger=ledger)
-    return World(folder / "tables", tables, ledger, result)
+def world(platform: tuple[Path, RawTables, Ledger], trained: TrainResult) -> World:
+    folder, _, ledger = platform
+    # Read again: tests of the training write to the tables they share.
+    tables, _ = read_tables(folder)
+    return World(folder, tables, ledger, trained)
 
 
 @pytest.fixture(scope="module")

@@ -247,6 +247,7 @@ def test_one_document_has_one_text() -> None:
     assert encode(one) == encode(other)
     assert digest(one) == hashlib.sha256(encode(one)).hexdigest()
     assert canonical(canonical(one)) == canonical(one)
+    assert canonical({"last digit": 1234567.8901234567}) == canonical({"last digit": 1234567.8901234569}) == {"last digit": 1234567.89}
     with pytest.raises(ValueError, match="JSON compliant"):
         encode({"a": float("nan")})
 

@@ -81,6 +81,18 @@ def test_points_stand_on_the_scale_of_odds(card: tuple[np.ndarray, np.ndarray, o
     assert pd.mean() == pytest.approx(y.mean(), rel=0.02)
 
 
+def test_a_feature_the_regression_would_turn_around_goes_out() -> None:
+    # Beside orders, returns only show how large a supplier is: alone they rise with safety, with orders they fall.
+    generator = np.random.default_rng(2)
+    orders = generator.normal(size=8000)
+    returns = 0.7 * orders + 0.72 * generator.normal(size=8000)
+    y = (generator.random(8000) < 1 / (1 + np.exp(1.5 + 2.0 * orders - 0.9 * returns))).astype(float)
+    values = np.column_stack([orders, returns])
+    assert bin_feature("returns", values[:, 1], y, direction=-1).information_value > 0.02
+    fitted = fit_scorecard(values, y, names=("orders", "returns"), directions=(-1, -1), scale=Scale())
+    assert [bins.name for bins in fitted.bins] == ["orders"]
+
+
 def test_nothing_to_learn_is_said() -> None:
     generator = np.random.default_rng(1)
     y = (generator.random(3000) < 0.2).astype(float)

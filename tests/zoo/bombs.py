@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.features.folders import GOOD, csv_text
 from tests.zoo.case import DAMAGED_ROW, Aside, Case, line, misshapen, orders_text, put, refused
+from tests.zoo.parquet_bytes import Lies, parquet
 
 _MB = 1 << 20
 _TEXT = orders_text()
@@ -72,6 +73,18 @@ def _parquet_of_nothing(folder: Path) -> None:
         stream.truncate(100 << 30)
 
 
+def _parquet_of_one_long_text(folder: Path) -> None:
+    """A hundred thousand orders of one category of 1 MB, which stands in the file once: 100 GB of text."""
+    cells = {name: [GOOD["orders"][name]] * 100_000 for name in ("order_id", "supplier_id", "buyer_id", "ordered_at", "amount")}
+    content = parquet({**cells, "category": ["a" * _MB] * 100_000}, dictionary=True)
+    (folder / "orders.parquet").write_bytes(content)
+
+
+def _parquet_of_packed_pages(folder: Path) -> None:
+    cells = {name: [GOOD["orders"][name]] for name in ("order_id", "supplier_id", "buyer_id", "ordered_at", "amount")}
+    (folder / "orders.parquet").write_bytes(parquet(cells, Lies(chunk_unpacked=300 * _MB)))
+
+
 CASES: tuple[Case, ...] = (
     refused("gzip of 4 GB of zeros", _packed("", b"\0" * 1024, 4096), "UTF-16", "save it as UTF-8", command=True),
     refused(
@@ -130,6 +143,16 @@ CASES: tuple[Case, ...] = (
     refused("a thousand columns too many", _columns(2000), "2010 columns, more than 1000", "keep the contract's"),
     refused("a name of half a million characters", _named("category", 60_000), "the header line cannot be read", "write it"),
     refused("a Parquet file of 100 GB without blocks", _parquet_of_nothing, "it was cut short", "copy it again"),
+    refused(
+        "a Parquet file of one text a hundred thousand times",
+        _parquet_of_one_long_text,
+        "orders.parquet: unpacks to more than 256 MB, over 200 times its size",
+        "export the table again",
+        command=True,
+    ),
+    refused(
+        "a Parquet file whose pages unpack to gigabytes", _parquet_of_packed_pages, "over 200 times its size", "export the table again"
+    ),
     refused("a row of a million commas", put("orders.csv", _TEXT + "," * 1_000_000), "row 41 has 1,000,001 cells", _LINES, command=True),
     refused(
         "three hundred rows of a thousand commas", put("orders.csv", _TEXT + ("," * 1000 + "\n") * 300), "too large to be set aside", _LINES

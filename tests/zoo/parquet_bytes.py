@@ -31,6 +31,7 @@ class Lies:
     string_bytes: int | None = None
     run: int | None = None
     chunk_bytes: int | None = None
+    chunk_unpacked: int | None = None
     kind: int = _BYTE_ARRAY
     names: dict[str, str] = field(default_factory=dict)
 
@@ -80,7 +81,7 @@ def _dictionary_page(cells: list[str], lies: Lies) -> bytes:
 def _chunk(name: str, start: int, data_at: int, size: int, rows: int, lies: Lies, *, dictionary: bool) -> dict[int, object]:
     meta: dict[int, object] = {
         1: lies.kind, 2: [_PLAIN, _RLE], 3: [name], 4: lies.codec, 5: Int64(_said(lies.column_values, rows)),
-        6: Int64(size), 7: Int64(_said(lies.chunk_bytes, size)), 9: Int64(_said(lies.page_offset, data_at)),
+        6: Int64(_said(lies.chunk_unpacked, size)), 7: Int64(_said(lies.chunk_bytes, size)), 9: Int64(_said(lies.page_offset, data_at)),
     }  # fmt: skip
     if dictionary:
         meta[11] = Int64(start)
