@@ -30,7 +30,8 @@ def test_scikit_learns_own_checks(estimator: LianxinClassifier, check: Callable[
 @pytest.fixture(scope="module")
 def fitted() -> LianxinClassifier:
     values, y, _ = drawn.rows(3000, seed=31)
-    return LianxinClassifier(monotonic_cst=drawn.DIRECTIONS).fit(pd.DataFrame(values, columns=list(drawn.NAMES)), y)
+    quick = BoosterParams(learning_rate=0.15, leaf_budget=600)
+    return LianxinClassifier(params=quick, monotonic_cst=drawn.DIRECTIONS).fit(pd.DataFrame(values, columns=list(drawn.NAMES)), y)
 
 
 def frame(count: int) -> pd.DataFrame:

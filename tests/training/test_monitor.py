@@ -12,11 +12,9 @@ import pytest
 
 from credit.errors import NotEnoughHistory, OutOfRange
 from credit.outcome import OutcomePolicy
-from features.ledger import Ledger, build_ledger
-from features.read import RawTables, read_tables
-from features.simulate import simulate
+from features.ledger import Ledger
+from features.read import RawTables
 from serving.shadow import score_both
-from tests.serving.parts import make_bundle
 from tests.training.loans import Loan, paid, unpaid
 from tests.training.tables import raw_tables
 from training.bundle import ScoringBundle
@@ -26,28 +24,28 @@ from training.expected_performance import expect_performance, expected_auc
 from training.measures import auc
 from training.monitor import Monitoring, monitor
 from training.monitor_page import render_monitoring
+from training.pipeline import TrainResult
 
 BOUNDS = {"alpha": 0.05, "alarm": 1.25, "watch": 0.8}
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> tuple[RawTables, Ledger, ScoringBundle]:
-    folder = tmp_path_factory.mktemp("platform")
-    simulate(folder / "tables", suppliers=250, months=48, seed=3)
-    tables, _ = read_tables(folder / "tables")
-    ledger = build_ledger(tables)
-    make_bundle(ledger, folder / "bundle")
-    return tables, ledger, ScoringBundle.load(folder / "bundle")
+Watched = tuple[RawTables, Ledger, ScoringBundle]
 
 
 @pytest.fixture(scope="module")
-def found(platform: tuple[RawTables, Ledger, ScoringBundle]) -> Monitoring:
-    tables, ledger, bundle = platform
+def watched(platform: tuple[Path, RawTables, Ledger], trained: TrainResult) -> Watched:
+    _, tables, ledger = platform
+    return tables, ledger, trained.bundle
+
+
+@pytest.fixture(scope="module")
+def found(watched: Watched) -> Monitoring:
+    tables, ledger, bundle = watched
     return monitor(bundle, ledger, as_of=ledger.latest_as_of, tables=tables)
 
 
-def test_every_part_is_measured_and_the_document_is_plain(found: Monitoring, platform: tuple[RawTables, Ledger, ScoringBundle]) -> None:
-    _, ledger, bundle = platform
+def test_every_part_is_measured_and_the_document_is_plain(found: Monitoring, watched: Watched) -> None:
+    _, ledger, bundle = watched
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert document["bundle_sha256"] == bundle.content_hash
     assert document["population"] == "financed"
@@ -85,8 +83,8 @@ def test_the_page_is_whole_in_both_languages_and_fetches_nothing(found: Monitori
     assert all(str(one.as_of) in page for one in found.vintages)
 
 
-def test_a_ledger_alone_is_watched_without_outcomes(platform: tuple[RawTables, Ledger, ScoringBundle]) -> None:
-    _, ledger, bundle = platform
+def test_a_ledger_alone_is_watched_without_outcomes(watched: Watched) -> None:
+    _, ledger, bundle = watched
     alone = monitor(bundle, ledger, as_of=ledger.latest_as_of)
     assert alone.population == "all"
     assert alone.vintages == ()
@@ -94,17 +92,17 @@ def test_a_ledger_alone_is_watched_without_outcomes(platform: tuple[RawTables, L
     assert "未测" in render_monitoring(alone)
 
 
-def test_days_that_cannot_be_answered_for_are_refused(platform: tuple[RawTables, Ledger, ScoringBundle]) -> None:
-    tables, ledger, bundle = platform
+def test_days_that_cannot_be_answered_for_are_refused(watched: Watched) -> None:
+    tables, ledger, bundle = watched
     with pytest.raises(OutOfRange, match="up to"):
         monitor(bundle, ledger, as_of=ledger.latest_as_of + timedelta(days=1), tables=tables)
     with pytest.raises(NotEnoughHistory, match="two suppliers"):
         monitor(bundle, ledger, as_of=ledger.first_day, tables=tables)
 
 
-def test_what_came_after_the_day_changes_nothing(platform: tuple[RawTables, Ledger, ScoringBundle], tmp_path: Path) -> None:
+def test_what_came_after_the_day_changes_nothing(watched: Watched) -> None:
     """The past is monitored the same when more has happened since."""
-    tables, ledger, bundle = platform
+    tables, ledger, bundle = watched
     day = date(ledger.latest_as_of.year - 1, ledger.latest_as_of.month, 1)
     before = monitor(bundle, ledger, as_of=day, tables=tables).to_json()
     cursor = tables.con.cursor()
@@ -181,8 +179,8 @@ def test_calibrated_pds_raise_false_alarms_as_rarely_as_promised() -> None:
     assert alarms <= 0.05 * 300
 
 
-def test_the_shadow_says_how_far_the_challenger_is(platform: tuple[RawTables, Ledger, ScoringBundle]) -> None:
-    _, ledger, bundle = platform
+def test_the_shadow_says_how_far_the_challenger_is(watched: Watched) -> None:
+    _, ledger, bundle = watched
     same = score_both(bundle, bundle, ledger, ledger.latest_as_of).summary()
     assert same["grade_changed"] == 0
     assert same["points_difference"]["least"] == same["points_difference"]["most"] == 0.0
