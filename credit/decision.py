@@ -104,7 +104,7 @@ def decide(application: Application, supplier: ScoredSupplier, turnover: Turnove
     fired = [*standing_rules(supplier, sheet), *turnover_rules(turnover, sheet)]
     collateral = _collateral(application, turnover, sheet)
     fired += collateral.fired
-    if not collateral.counted.value:
+    if collateral.eligible.value == 0:
         fired.append(fire("NOTHING_ELIGIBLE"))
     if _declines(fired):
         return _decision(application, None, fired, collateral, sheet, policy)
