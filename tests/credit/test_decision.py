@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +27,8 @@ from tests.credit.financing import (
     applications,
     invoice,
     limit_of,
+    lot,
+    order,
     requests,
     rules,
     suppliers,
@@ -262,7 +264,7 @@ def test_every_rule_is_said_in_both_languages_with_the_same_figures() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    with pytest.raises(OutOfRange, match="whole fen"):
+    with pytest.raises(OutOfRange, match="whole number"):
         Request("A", "S", ON, 0, 10)
     with pytest.raises(OutOfRange, match="tenor_days"):
         Request("A", "S", ON, 100, 0)
@@ -278,5 +280,17 @@ def test_bad_input_is_refused() -> None:
         ReceivablesApplication(REQUEST, (invoice("INV-1"), invoice("ｉｎｖ 1")))
     with pytest.raises(ApplicationInvalid, match="at least one invoice"):
         ReceivablesApplication(REQUEST, ())
+    for number in ("", " ", "x" * 65, "a\x00b", "a\ud800"):
+        with pytest.raises(ApplicationInvalid, match="1 to 64 characters"):
+            invoice(number)
+    for day in (date(9999, 12, 1), date(1, 1, 1), datetime(2026, 1, 1)):
+        with pytest.raises(OutOfRange, match="a day must be"):
+            invoice(issued_on=day)
+    with pytest.raises(OutOfRange, match="quantity of lot"):
+        lot(quantity=-1, unit_price=5)
+    with pytest.raises(ApplicationInvalid, match="promised_not_before_ordered"):
+        order(promised_on=ON - timedelta(days=400))
+    with pytest.raises(OutOfRange, match="payment_days"):
+        order(payment_days=-1)
     with pytest.raises(ApplicationInvalid, match="due_not_before_issued"):
         invoice(due_on=ON - timedelta(days=400))
