@@ -1,5 +1,6 @@
 """What holds of every decision, whatever is drawn; and the rules that send one to a person or decline it."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -10,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.application import Application, ReceivablesApplication, Request, ScoredSupplier, Turnover, product_of
-from credit.decision import Decision, Recommendation, decide
+from credit.decision import DECISION_VERSION, Decision, Recommendation, decide
 from credit.derivation import reproduce
 from credit.errors import ApplicationInvalid, OutOfRange
+from credit.financing_policy import FinancingPolicyHistory
 from credit.money import PPM, ppm
 from credit.rule import RULES, Effect
 from tests.credit.financing import (
     GOOD,
     ON,
     ORDERS,
+    PACKAGED,
     POLICY,
     RECEIVABLES,
     REQUEST,
@@ -183,6 +186,25 @@ def test_a_replay_gives_the_same_bytes_without_a_float(application: Application,
     assert record["outcome"] == decision.outcome
     assert record["as_of"] == ON.isoformat()
     assert len(record["derivation"]) == len(decision.derivation)
+
+
+def test_a_stored_decision_comes_out_again_from_its_stored_policy() -> None:
+    stored = PACKAGED.canonical()
+    again = FinancingPolicyHistory.from_canonical(stored).on(ON)
+    for application in (RECEIVABLES, ORDERS, STOCK):
+        assert decide(application, GOOD, STEADY, again).canonical() == decide(application, GOOD, STEADY, POLICY).canonical()
+
+
+def test_a_change_that_moves_a_byte_raises_the_version() -> None:
+    """Decisions of older versions replay no more: raise DECISION_VERSION and say so in the changelog.
+
+    A change of the packaged numbers alone needs only the new digest: their version is in the decision.
+    """
+    made = b"".join(decide(application, GOOD, STEADY, POLICY).canonical() for application in (RECEIVABLES, ORDERS, STOCK))
+    assert (DECISION_VERSION, hashlib.sha256(made).hexdigest()) == (
+        "2026.11",
+        "7a25d00a5196a765cb5d78313ea462a4a09a798679deed91826df851bf76a59b",
+    )
 
 
 @pytest.mark.parametrize(
