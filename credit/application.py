@@ -4,9 +4,10 @@ Amounts are in fen. Everything is as of one date; nothing here reads a clock.
 """
 
 import math
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from credit.double_financing import canonical_number
@@ -16,6 +17,9 @@ LARGEST_AMOUNT = 10**15
 """Fen, CNY 10 trillion: a larger amount is a slip of units."""
 
 LONGEST_TENOR = 3660
+LONGEST_ID = 64
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)
+"""Days outside are slips of writing."""
 
 
 class Product(StrEnum):
@@ -47,6 +51,9 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse amounts and tenors that mean nothing."""
+        _identifier("application_id", self.application_id)
+        _identifier("supplier_id", self.supplier_id)
+        _days("as_of", self.as_of)
         _amount("amount", self.amount, least=1)
         _amount("outstanding", self.outstanding)
         if not 1 <= self.tenor_days <= LONGEST_TENOR:
@@ -114,6 +121,9 @@ class Invoice:
 
     def __post_init__(self) -> None:
         """Refuse an invoice that contradicts itself."""
+        _identifier("number of an invoice", self.number)
+        _identifier(f"buyer_id of invoice {self.number}", self.buyer_id)
+        _days(f"invoice {self.number}", self.issued_on, self.due_on, self.delivered_on)
         _amount(f"amount of invoice {self.number}", self.amount, least=1)
         _amount(f"paid of invoice {self.number}", self.paid)
         if self.due_on < self.issued_on:
@@ -138,6 +148,9 @@ class PurchaseOrder:
 
     def __post_init__(self) -> None:
         """Refuse an order that contradicts itself."""
+        _identifier("number of an order", self.number)
+        _identifier(f"buyer_id of order {self.number}", self.buyer_id)
+        _days(f"order {self.number}", self.ordered_on, self.promised_on)
         _amount(f"amount of order {self.number}", self.amount, least=1)
         if self.promised_on < self.ordered_on:
             raise ApplicationInvalid(f"order {self.number}: promised_not_before_ordered; found {self.promised_on} and {self.ordered_on}")
@@ -161,8 +174,12 @@ class StockLot:
     is_pledged_elsewhere: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a lot without units or price."""
+        """Refuse a lot without units, price or name."""
+        _identifier("number of a lot", self.number)
+        _identifier(f"category of lot {self.number}", self.category)
+        _days(f"lot {self.number}", self.priced_on, self.keeps_until)
         _amount(f"unit_price of lot {self.number}", self.unit_price, least=1)
+        _amount(f"quantity of lot {self.number}", self.quantity, least=1)
         _amount(f"value of lot {self.number}", self.quantity * self.unit_price, least=1)
 
 
@@ -218,7 +235,18 @@ def product_of(application: Application) -> Product:
 
 def _amount(name: str, value: int, least: int = 0) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_AMOUNT:
-        raise OutOfRange(f"{name} must be whole fen from {least} to {LARGEST_AMOUNT}, found {value!r}")
+        raise OutOfRange(f"{name} must be a whole number (of fen, or pieces) from {least} to {LARGEST_AMOUNT}, found {value!r}")
+
+
+def _identifier(name: str, text: str) -> None:
+    if not 1 <= len(text.strip()) <= len(text) <= LONGEST_ID or any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text):
+        raise ApplicationInvalid(f"{name} must have 1 to {LONGEST_ID} characters, no control characters; found {text[:80]!r}")
+
+
+def _days(name: str, *days: date | None) -> None:
+    for day in days:
+        if day is not None and (isinstance(day, datetime) or not FIRST_DAY <= day <= LAST_DAY):
+            raise OutOfRange(f"{name}: a day must be a date from {FIRST_DAY} to {LAST_DAY}, found {day}")
 
 
 def _named_once(noun: str, numbers: Iterable[str]) -> None:

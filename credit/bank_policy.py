@@ -107,7 +107,8 @@ def _document(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         line = re.search(r"at line (\d+)", str(error))
-        fault = PolicyFault("text", int(line[1]) if line else None, f"must be TOML, found: {error}", "correct the text at that place")
+        last = len(text.splitlines()) if "end of document" in str(error) else None
+        fault = PolicyFault("text", int(line[1]) if line else last, f"must be TOML, found: {error}", "correct the text at that place")
         raise BankPolicyInvalid((fault,)) from error
 
 
@@ -164,15 +165,15 @@ def _fault_of_entry(entry: Any, number: PolicyNumber, earlier: list[PolicyNumber
 def _contradiction(text: str, day: date, rule: str) -> PolicyFault:
     named = re.findall(rf"\b(?:{'|'.join(FINANCING_POLICIES)})\.[a-z_]+", rule)
     own = next((code for code in named if _line(text, code) is not None), named[0] if named else "policy")
-    return _fault(text, own, f"{rule}, broken from {day} on", "change one of the two, or the day it begins")
+    return _fault(text, own, f"{rule}, broken from {day} on", "change one of them, or the day it begins", 0)
 
 
-def _fault(text: str, key: str, rule: str, remedy: str, place: int = 0) -> PolicyFault:
+def _fault(text: str, key: str, rule: str, remedy: str, place: int = -1) -> PolicyFault:
     return PolicyFault(key, _line(text, key, place), rule, remedy)
 
 
-def _line(text: str, key: str, place: int = 0) -> int | None:
-    """Return the line of a key, or of the dated value at ``place`` in its section; None where the text does not spell it plainly."""
+def _line(text: str, key: str, place: int = -1) -> int | None:
+    """Return the line of a key, or of the dated value at ``place`` of its section; None where the text does not spell it plainly."""
     header = re.compile(rf"^\s*(?:\[\s*{re.escape(key)}[\].]|{re.escape(key)}\s*=)")
     inside = False
     seen = -1

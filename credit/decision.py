@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, assert_never
@@ -18,7 +18,7 @@ from credit.application import (
     product_of,
 )
 from credit.collateral import Collateral, ItemVerdict
-from credit.derivation import Line
+from credit.derivation import Line, Term
 from credit.financing_policy import FinancingPolicy
 from credit.limit import limit_of, tenor_of
 from credit.price import rate_of
@@ -28,6 +28,9 @@ from credit.risk import expected_loss, request_lines, risk, standing_rules, turn
 from credit.rule import Effect, RuleFired, fire
 from credit.stock import TopUpTerms, stock, top_up_terms
 from credit.worksheet import Worksheet
+
+DECISION_VERSION = "2026.11"
+"""Which make of rules, formulas and words decided; raised with any change of code that moves a byte of a decision."""
 
 
 class Recommendation(StrEnum):
@@ -66,10 +69,11 @@ class Decision:
     derivation: tuple[Line, ...]
     policy_id: str
     policy_version: str
+    made_by: str = DECISION_VERSION
 
     def record(self) -> dict[str, Any]:
-        """Return it as plain texts, whole numbers and lists, the formulas in words among them."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        """Return it as plain texts, whole numbers and lists: each line with its inputs' codes and values and its formula in words."""
+        plain: dict[str, Any] = _plain(self)
         for line, found in zip(plain["derivation"], self.derivation, strict=True):
             line |= {"formula_zh": found.formula_zh, "formula_en": found.formula_en}
         return plain
@@ -104,7 +108,7 @@ def decide(application: Application, supplier: ScoredSupplier, turnover: Turnove
     fired = [*standing_rules(supplier, sheet), *turnover_rules(turnover, sheet)]
     collateral = _collateral(application, turnover, sheet)
     fired += collateral.fired
-    if not collateral.counted.value:
+    if collateral.eligible.value == 0:
         fired.append(fire("NOTHING_ELIGIBLE"))
     if _declines(fired):
         return _decision(application, None, fired, collateral, sheet, policy)
@@ -152,6 +156,16 @@ def _with_conditions(
             return replace(terms, top_up=top_up_terms(application, collateral, limit, sheet)), [register, call]
         case _:
             assert_never(application)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Term):
+        return {"code": value.code, "value": value.value, "unit": value.unit}
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _declines(fired: Sequence[RuleFired]) -> bool:

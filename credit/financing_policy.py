@@ -172,7 +172,7 @@ def _rules_between_numbers() -> Iterator[tuple[str, _Rule]]:
     )
     yield "financing.pd_floor must be below financing.cutoff_pd", lambda n: n["financing.pd_floor"] < n["financing.cutoff_pd"]
     yield (
-        "the three milestone shares of purchase_orders must add up to 1",
+        "purchase_orders.milestone_materials, purchase_orders.milestone_production and purchase_orders.milestone_shipment must add up to 1",
         lambda n: sum(n[f"purchase_orders.milestone_{name}"] for name in ("materials", "production", "shipment")) == 1_000_000,
     )
     yield (

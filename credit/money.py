@@ -3,8 +3,10 @@
 What goes to the borrower is rounded down, what is asked of the borrower or counted against it is rounded up; nothing is rounded twice.
 """
 
-from decimal import ROUND_CEILING, Decimal
-from math import isfinite
+import re
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, isfinite
 
 from credit.errors import OutOfRange
 
@@ -48,7 +50,7 @@ def ppm_rounded_up(ratio: float) -> int:
     """
     if not isfinite(ratio):
         raise OutOfRange(f"a ratio must be a finite number, found {ratio}")
-    return int((Decimal(repr(float(ratio))) * PPM).to_integral_value(ROUND_CEILING))
+    return ceil(Fraction(repr(float(ratio))) * PPM)
 
 
 def divided_up(dividend: int, divisor: int) -> int:
@@ -90,14 +92,19 @@ def _yuan(value: int) -> str:
 
 
 def _percent(value: int) -> str:
-    return f"{Decimal(value) / 10_000:f}%"
+    sign, value = "-" if value < 0 else "", abs(value)
+    return f"{sign}{value // 10_000}.{value % 10_000:04d}".rstrip("0").rstrip(".") + "%"
 
 
 def _whole(number: float | int | str | Decimal, parts: int, rule: str) -> int:
-    try:
-        exact = Decimal(repr(number) if isinstance(number, float) else str(number))
-    except ArithmeticError as error:
-        raise OutOfRange(f"{rule}; found {number!r}, which is no number") from error
-    if not exact.is_finite() or exact * parts != (exact * parts).to_integral_value():
-        raise OutOfRange(f"{rule}; found {number!r}")
-    return int(exact * parts)
+    text = repr(number) if isinstance(number, float) else str(number)
+    if len(text) > _LONGEST_NUMBER or not _PLAIN_NUMBER.fullmatch(text):
+        raise OutOfRange(f"{rule}; found {text[:40]!r}, which is no plain number")
+    exact = Fraction(text) * parts
+    if exact.denominator != 1:
+        raise OutOfRange(f"{rule}; found {text!r}")
+    return exact.numerator
+
+
+_LONGEST_NUMBER = 40
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")

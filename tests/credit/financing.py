@@ -65,24 +65,24 @@ RECEIVABLES = ReceivablesApplication(REQUEST, three(invoice))  # type: ignore[ar
 ORDERS = PurchaseOrdersApplication(REQUEST, three(order))  # type: ignore[arg-type]
 STOCK = StockApplication(REQUEST, three(lot))  # type: ignore[arg-type]
 
-_days = st.integers(-200, 200).map(lambda days: ON + timedelta(days=days))
-_amounts = st.integers(1, 10**9)
+_recent = st.sampled_from([-20, -40, -70, -30, -10, -100, 3, -200]).map(lambda days: ON + timedelta(days=days))
+_amounts = st.sampled_from([10**7, 34_567_891, 10**8, 987_654_321, 1, 10**8, 5 * 10**7])
 _groups = st.sampled_from(["G-0", "G-1", "G-2", "G-3"])
-_rarely = st.sampled_from([False] * 6 + [True])
-_mostly = st.sampled_from([True] * 6 + [False])
+_rarely = st.sampled_from([False] * 19 + [True])
+_mostly = st.sampled_from([True] * 19 + [False])
 
 
 @st.composite
 def invoices(draw: st.DrawFn, number: str) -> Invoice:
-    issued_on = draw(_days)
+    issued_on = draw(_recent)
     return Invoice(
         number,
         draw(_groups),
         draw(_amounts),
         issued_on,
-        issued_on + timedelta(days=draw(st.integers(0, 400))),
-        draw(st.none() | _days),
-        paid=draw(st.sampled_from([0, 0, 0, 1000, 10**9])),
+        issued_on + timedelta(days=draw(st.sampled_from([90, 120, 100, 130, 60, 200, 0, 400]))),
+        draw(st.sampled_from([issued_on] * 5 + [issued_on + timedelta(days=5), None])),
+        paid=draw(st.sampled_from([0] * 8 + [1000, 10**9])),
         is_voucher=draw(_rarely),
         is_large_buyer=draw(_rarely),
         is_disputed=draw(_rarely),
@@ -93,29 +93,31 @@ def invoices(draw: st.DrawFn, number: str) -> Invoice:
 
 @st.composite
 def orders(draw: st.DrawFn, number: str) -> PurchaseOrder:
-    ordered_on = draw(_days)
-    promised_on = ordered_on + timedelta(days=draw(st.integers(0, 200)))
-    days = draw(st.integers(0, 90))
+    ordered_on = draw(_recent)
+    promised_on = ordered_on + timedelta(days=draw(st.sampled_from([110, 90, 100, 120, 60, 0, 250])))
+    days = draw(st.integers(0, 70))
     return PurchaseOrder(number, draw(_groups), draw(_amounts), ordered_on, promised_on, days, draw(_mostly), draw(_rarely), draw(_rarely))
 
 
 @st.composite
 def lots(draw: st.DrawFn, number: str) -> StockLot:
-    priced_on = ON - timedelta(days=draw(st.integers(-1, 9)))
+    priced_on = ON - timedelta(days=draw(st.sampled_from([0, 1, 2, 3, 5, 7, 8, -1])))
     kind = draw(st.sampled_from(list(StockKind)))
-    keeps_until = draw(st.none() | _days.map(lambda day: day + timedelta(days=250)))
-    quantity, price = draw(st.integers(1, 10**4)), draw(st.integers(1, 10**5))
+    keeps_until = draw(st.sampled_from([None, None, None, ON + timedelta(days=draw(st.integers(0, 500)))]))
+    quantity, price = draw(st.sampled_from([1000, 333, 2000])), draw(st.sampled_from([10**5, 77_777, 33_333, 1]))
     return StockLot(number, draw(_groups), kind, quantity, price, priced_on, draw(_mostly), draw(_mostly), keeps_until, draw(_rarely))
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    return Request("A-1", "S-1", ON, draw(_amounts), draw(st.integers(1, 400)), draw(st.sampled_from([0, 0, 10**6, 10**8])))
+    return Request(
+        "A-1", "S-1", ON, draw(st.integers(10**6, 10**9)), draw(st.integers(1, 400)), draw(st.sampled_from([0, 0, 10**6, 10**8]))
+    )
 
 
 @st.composite
 def applications(draw: st.DrawFn) -> Application:
-    numbers = [f"N-{i}" for i in range(draw(st.integers(1, 7)))]
+    numbers = [f"N-{i}" for i in range(draw(st.sampled_from([3, 4, 5, 6, 2, 1])))]
     request = draw(requests())
     product = draw(st.integers(0, 2))
     if product == 0:
@@ -127,15 +129,15 @@ def applications(draw: st.DrawFn) -> Application:
 
 @st.composite
 def suppliers(draw: st.DrawFn) -> ScoredSupplier:
-    low, pd, high = sorted(draw(st.floats(0.0001, 0.12)) for _ in range(3))
+    low, pd, high = sorted(draw(st.floats(0.0001, draw(st.sampled_from([0.05, 0.05, 0.12])))) for _ in range(3))
     interval = draw(st.sampled_from([None, (low, high), (low, high)]))
     return ScoredSupplier(600.0, pd, "BBB", interval, draw(st.sampled_from("ABC")))
 
 
 @st.composite
 def turnovers(draw: st.DrawFn) -> Turnover:
-    year = draw(st.integers(0, 10**10))
-    return Turnover(year, draw(st.integers(0, year)), draw(st.integers(0, year)))
+    year = draw(st.sampled_from([10**9, 5 * 10**9, 10**10, 123_456_789, 10**8, 3 * 10**9, 0]))
+    return Turnover(year, year * draw(st.integers(5, 60)) // 100, year * draw(st.integers(10, 90)) // 100)
 
 
 def limit_of(decision: Decision) -> int:
