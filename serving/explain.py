@@ -79,7 +79,9 @@ def model_part(bundle: ScoringBundle) -> ModelPart:
 
 def trained_on(bundle: ScoringBundle) -> TrainedOn:
     """Return the as-of dates and rows the model learned from."""
-    return TrainedOn.model_validate(dict(bundle.model["trained_on"]), strict=False)
+    told = bundle.model["trained_on"]
+    named = {name: told[name] for name in ("from", "to", "rows", "bads")}
+    return TrainedOn.model_validate({**named, "suppliers": told.get("suppliers")}, strict=False)
 
 
 def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, language: Language) -> list[Notice]:

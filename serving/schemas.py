@@ -96,6 +96,7 @@ class TrainedOn(_Wire):
     last: Annotated[date, Field(alias="to")]
     rows: int
     bads: Annotated[int, Field(description="How many of the rows were bad.")]
+    suppliers: Annotated[int | None, Field(description="How many suppliers the rows are of; null where the model does not say.")] = None
 
 
 class ModelPart(_Wire):

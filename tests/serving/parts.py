@@ -69,7 +69,13 @@ def make_bundle(ledger: Ledger, folder: Path) -> None:
         sufficiency=SufficiencyPolicy.from_policy(_policy("sufficiency", latest)),
         model={
             "name": "quick",
-            "trained_on": {"from": str(matrix.as_of.min()), "to": str(matrix.as_of.max()), "rows": len(values), "bads": int(y.sum())},
+            "trained_on": {
+                "from": str(matrix.as_of.min()),
+                "to": str(matrix.as_of.max()),
+                "rows": len(values),
+                "bads": int(y.sum()),
+                "suppliers": len(np.unique(matrix.supplier_ids)),
+            },
             "measures": {"auc": 0.8},
         },
     )
