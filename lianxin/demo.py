@@ -90,7 +90,7 @@ Ctrl-C stops the service and its database.""",
         return str(json.loads((self.work / "done.json").read_text(encoding="utf-8"))[step]["result"])
 
     def _choose(self, tell: Progress) -> str:
-        """Choose the supplier of the examples: at the lower quartile of points, so that there is something to explain."""
+        """Choose the supplier of the examples: one who sells, at the lower quartile of points: there is something to explain."""
         import numpy as np
 
         from features.store import open_ledger
@@ -100,7 +100,9 @@ Ctrl-C stops the service and its database.""",
         tell("scoring")
         ledger = open_ledger(self.work / "ledger")
         batch = score_batch(ScoringBundle.load(self.work / "bundle"), ledger, ledger.latest_as_of)
-        order = np.argsort(batch.scores.points, kind="stable")
+        recent_orders = batch.matrix.values[:, batch.matrix.names.index("orders_count_90d")]
+        selling = np.flatnonzero(recent_orders >= np.nanmedian(recent_orders))
+        order = selling[np.argsort(batch.scores.points[selling], kind="stable")]
         return str(batch.matrix.supplier_ids[order[len(order) // 4]])
 
     def _step(self, name: str, rests_on: str, work: Callable[[Progress], str], *needed: Path) -> str:
