@@ -88,7 +88,8 @@ def top_up(*, debt: int, lots: Iterable[StockLot], initial_ltv: int, on: date, c
 
     Notes
     -----
-    A loan-to-value equal to a threshold has reached it; it is rounded down, so that nothing below does. Either the stock or the cash that is named restores the start.
+    A loan-to-value equal to a threshold has reached it; it is rounded down, so that nothing below does. Either the
+    stock or the cash that is named restores the start.
     """
     if debt < 0 or not 0 < initial_ltv <= 1_000_000:
         raise OutOfRange(f"debt must not be below 0 and initial_ltv lie between 1 and 1,000,000 ppm, found {debt} and {initial_ltv}")
