@@ -1,7 +1,8 @@
 """Kills an update just before the n-th call that touches the ledger's files, for every n, and looks at what is left.
 
 Run as `python -m tests.features.killed LEDGER DAY NEXT WORK FIRST STEP` for n = FIRST, FIRST + STEP and so on, so that several may share
-the work; prints one JSON object per n. Each update runs in a process of its own, forked from this one, which has compiled everything before.
+the work; prints one JSON object per n. Each update runs in a process of its own, forked from this one, which has compiled everything
+before.
 """
 
 import gc
