@@ -8,7 +8,16 @@ from typing import NoReturn
 import typer
 
 from credit.errors import LianxinError
-from lianxin import admin_command, audit_command, catalogue_command, data_commands, demo_command, model_commands, service_commands
+from lianxin import (
+    admin_command,
+    audit_command,
+    catalogue_command,
+    data_commands,
+    demo_command,
+    doctor_command,
+    model_commands,
+    service_commands,
+)
 
 app = typer.Typer(
     name="lianxin",
@@ -64,6 +73,7 @@ consents_app.command("withdraw")(admin_command.consents_withdraw)
 audit_app.command("verify")(audit_command.verify)
 audit_app.command("replay")(audit_command.replay)
 audit_app.command("anchor")(audit_command.anchor)
+app.command("doctor")(doctor_command.doctor)
 app.command("demo")(demo_command.demo)
 
 

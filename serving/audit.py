@@ -39,7 +39,7 @@ class Anchor:
 
     def to_json(self) -> str:
         """Return the anchor as one line of text, to keep where the database's owner cannot reach."""
-        parts = {"tenant": str(self.tenant_id), "sequence": self.sequence, "hash": self.hash.hex()}
+        parts: dict[str, Scalar] = {"tenant": str(self.tenant_id), "sequence": self.sequence, "hash": self.hash.hex()}
         return canonical(parts | {"public_key": self.public_key.hex(), "signature": self.signature.hex()}).decode()
 
     @classmethod

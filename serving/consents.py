@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, exists, func, select, text
+from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
 from features.columns import Tier
@@ -19,6 +19,12 @@ from serving.refusals import BankUnknown, ConsentMissing, ConsentUnknown, Idempo
 from serving.schemas import Purpose
 from serving.store_tables import consent_events, lookups
 
+_LIVE = text("""
+    SELECT consent_id, tier FROM consent_events AS granted
+    WHERE tenant_id = :tenant AND supplier_id = :supplier AND purpose = :purpose AND event = 'granted' AND expires_at > now()
+      AND NOT EXISTS (SELECT FROM consent_events AS ended WHERE ended.consent_id = granted.consent_id AND ended.event = 'withdrawn')
+    ORDER BY id DESC LIMIT 1
+""")
 _BANKS = text("SELECT id, name FROM open_banks() ORDER BY name")
 
 
@@ -71,17 +77,8 @@ def permit(connection: Connection, caller: Caller, supplier_id: str, purpose: Pu
         if caller.supplier_id == supplier_id and purpose is Purpose.OWN_INFORMATION:
             return Permit(None, Tier.RESTRICTED)
         raise ConsentMissing
-    granted = consent_events.alias()
-    withdrawn = consent_events.alias()
-    is_withdrawn = exists().where(withdrawn.c.consent_id == granted.c.consent_id, withdrawn.c.event == "withdrawn")
-    live = (
-        select(granted.c.consent_id, granted.c.tier)
-        .where(granted.c.tenant_id == caller.tenant_id, granted.c.supplier_id == supplier_id, granted.c.purpose == purpose.value)
-        .where(granted.c.event == "granted", granted.c.expires_at > func.now(), ~is_withdrawn)
-        .order_by(granted.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(live).one_or_none()
+    asked = {"tenant": caller.tenant_id, "supplier": supplier_id, "purpose": purpose.value}
+    row = connection.execute(_LIVE, asked).one_or_none()
     if row is None:
         raise ConsentMissing
     given = Tier(row.tier)

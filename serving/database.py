@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from credit.errors import ServiceUnavailable
 from serving.account import place_for
 from serving.keys import KeyRecord, create_api_key, list_api_keys, refuse_key_prefix, refuse_name, revoke_api_key, rotate_api_key
-from serving.postgres import EmbeddedPostgres, running_owner_url
+from serving.postgres import EmbeddedPostgres, running_urls
 from serving.refusals import KeyRefused, TenantRefused
 from serving.roles import APP_ROLE
 from serving.settings import ServiceSettings
@@ -45,6 +45,18 @@ def open_database(settings: ServiceSettings, tell: Tell) -> Iterator[Addresses]:
         tell(f"PostgreSQL {how} (process {postgres.pid}, folder {postgres.place})")
         upgrade_tables(postgres.owner_url(), APP_ROLE)
         yield Addresses(postgres.owner_url(), postgres.app_url())
+
+
+@contextmanager
+def database_addresses(settings: ServiceSettings) -> Iterator[Addresses]:
+    """Give the addresses of a server that runs already, or start one for as long as it takes; a database that is not there is not made."""
+    _refuse_no_database(settings)
+    running = None if settings.database_url else running_urls(settings.data)
+    if running is not None:
+        yield Addresses(*running)
+        return
+    with open_database(settings, lambda text: None) as addresses:
+        yield addresses
 
 
 def create_key(name: str, *, data: Path | None = None, tell: Tell = lambda text: None) -> str:
@@ -121,9 +133,8 @@ def open_as_owner(data: Path | None, tell: Tell = lambda text: None, *, only_loo
     if only_look:
         _refuse_no_database(settings)
     with ExitStack() as stack:
-        owner = None if settings.database_url else running_owner_url(settings.data)
-        if owner is None:
-            owner = stack.enter_context(open_database(settings, tell)).owner
+        running = None if settings.database_url else running_urls(settings.data)
+        owner = running[0] if running is not None else stack.enter_context(open_database(settings, tell)).owner
         store = Store.open(owner)
         stack.callback(store.close)
         yield store

@@ -96,7 +96,7 @@ def rotate_api_key(store: Store, prefix: str, overlap: timedelta) -> str:
     refuse_key_prefix(prefix)
     new_prefix, key = _make_key()
     live = (api_keys.c.prefix == prefix) & api_keys.c.revoked_at.is_(None)
-    ends = func.least(func.coalesce(api_keys.c.expires_at, "infinity"), func.now() + overlap)
+    ends = func.least(api_keys.c.expires_at, func.now() + overlap)  # least() passes over null
     with store.engine.begin() as connection:
         kept = (api_keys.c.tenant_id, api_keys.c.name, api_keys.c.scopes)
         old = connection.execute(update(api_keys).where(live).values(expires_at=ends).returning(*kept)).one_or_none()
@@ -163,7 +163,7 @@ def live_caller(store: Store, prefix: str) -> Caller | None:
 
 def _find(store: Store, prefix: str) -> tuple[Caller | None, bytes]:
     """Return the live caller of a prefix, and the digest to compare with."""
-    with store.engine.connect() as connection:
+    with store.at_once.connect() as connection:
         row = connection.execute(_FIND, {"prefix": prefix}).one_or_none()
     if row is None:
         return None, bytes(32)

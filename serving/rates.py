@@ -40,7 +40,7 @@ def take(store: Store, tenant_id: UUID, rate: Rate) -> float:
     RateLimited
         There is none; ``seconds`` says when there will be, ``left`` how many there are.
     """
-    with store.engine.begin() as connection:
+    with store.at_once.connect() as connection:
         row = connection.execute(_TAKE, {"caller": tenant_id, "burst": rate.burst, "per_second": rate.per_second}).one()
     if not row.is_granted:
         raise RateLimited(seconds=max(1, math.ceil((1 - row.tokens) / rate.per_second)), left=row.tokens)

@@ -24,13 +24,15 @@ from features.store import open_ledger
 from serving.app import create_app
 from serving.assess import assess
 from serving.audit_store import anchor_chains
-from serving.database import Tell, bank_key, open_database, signing_keys
+from serving.database import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.doctor import Finding, Surroundings, examine
 from serving.keys import authenticate
 from serving.logs import log_to
 from serving.schemas import Purpose
 from serving.sessions import Sessions
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.surroundings import Started, look_around
 from serving.tenants import record_consents
 from training.bundle import ScoringBundle
 
@@ -101,7 +103,7 @@ def serve(
     Raises
     ------
     ServiceUnavailable
-        The port is taken, or the database cannot be started.
+        The port is taken, the database cannot be started, or, in production mode, something is unsafe.
     BundleTampered, BundleInvalid, LedgerUnreadable
         Bundle or ledger cannot be served; no database is started then.
     """
@@ -118,6 +120,9 @@ def serve(
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
                 keys = signing_keys(settings.data)
+                if settings.production:
+                    started = Started(trusted_key, allow_unsigned)
+                    _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
                 app = create_app(settings, model, facts, store, keys)
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
@@ -130,6 +135,30 @@ def serve(
                     anchor_chains(owner, signing_keys(settings.data).anchor)
                 store.close()
                 owner.close()
+
+
+def diagnose(
+    *, bundle: Path, ledger: Path, data: Path | None = None, trusted_key: str | None = None, allow_unsigned: bool = False
+) -> tuple[Finding, ...]:
+    """Return everything unsafe about a service on this bundle, ledger and database; an unsigned bundle is one thing of it."""
+    settings = ServiceSettings() if data is None else ServiceSettings(data=data)
+    model, facts = _open_bundle(bundle, trusted_key, allow_unsigned=True), open_ledger(ledger)
+    with database_addresses(settings) as addresses:
+        owner, store = Store.open(addresses.owner), Store.open(addresses.app)
+        try:
+            around = look_around(settings, model, facts, Started(trusted_key, allow_unsigned), addresses, (owner, store))
+        finally:
+            store.close()
+            owner.close()
+    return examine(around)
+
+
+def _refuse_unsafe(around: Surroundings) -> None:
+    """Refuse to serve in production mode with anything unsafe."""
+    findings = examine(around)
+    if findings:
+        told = "\n".join(f"  {each.code}: {each.found}. {each.remedy}" for each in findings)
+        raise ServiceUnavailable(f"In production mode nothing unsafe is served, found {len(findings)} (see `lianxin doctor`):\n{told}")
 
 
 def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool) -> ScoringBundle:

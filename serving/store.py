@@ -60,8 +60,9 @@ class Store:
     """The database behind the service, through the role of the address it was opened with."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use an engine that is already made."""
+        """Use an engine that is already made; ``at_once`` runs each statement as a transaction of its own, in one round trip."""
         self.engine = engine
+        self.at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def open(cls, url: URL) -> Self:
@@ -153,22 +154,15 @@ class Store:
             record = make(connection)
             body = _keep(connection, caller, record)
             answer = StoredAnswer(record.score_id, 201, record.language, body, was_replayed=False)
-            connection.execute(
-                insert(idempotency).values(
-                    tenant_id=caller.tenant_id,
-                    key_digest=digest,
-                    api_key_id=caller.key_id,
-                    request_digest=asked,
-                    score_id=answer.score_id,
-                    status=answer.status,
-                    language=answer.language,
-                    body=answer.body,
-                )
-            )
+            kept_as = {"tenant_id": caller.tenant_id, "key_digest": digest, "api_key_id": caller.key_id, "request_digest": asked}
+            sent = {"score_id": answer.score_id, "status": answer.status, "language": answer.language, "body": answer.body}
+            connection.execute(_ADD_ANSWER, kept_as | sent)
         return answer
 
 
 _ENTER = text("SELECT set_config('lianxin.tenant', :tenant, true), set_config('lianxin.supplier', :supplier, true)")
+_ADD_SCORE, _ADD_ANSWER, _ADD_ROW, _ADD_LOOKUP = insert(scores), insert(idempotency), insert(audit), insert(lookups)
+_HEAD = text("SELECT sequence, hash FROM audit WHERE tenant_id = :tenant ORDER BY sequence DESC LIMIT 1")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
 _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
 _RECORD_COLUMNS = (
@@ -214,9 +208,9 @@ def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
     body = record.body[:-1] + b', "audit": ' + json.dumps(sealed).encode() + b"}"
     values = {name: getattr(record, name) for name in _RECORD_COLUMNS} | {"feature_values": list(record.feature_values), "body": body}
     kept = {"id": record.score_id, "tenant_id": caller.tenant_id, "api_key_id": caller.key_id, **values}
-    connection.execute(insert(scores).values(**kept))
+    connection.execute(_ADD_SCORE, kept)
     place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
-    connection.execute(insert(audit).values(tenant_id=caller.tenant_id, score_id=record.score_id, **place))
+    connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
     _note_score(connection, caller.tenant_id, "score", record)
     return body
 
@@ -224,8 +218,7 @@ def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
 def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapshot: str) -> AuditRow:
     """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
     connection.execute(_LOCK_CHAIN, {"tenant": str(caller.tenant_id)})
-    chain = select(audit.c.sequence, audit.c.hash).where(audit.c.tenant_id == caller.tenant_id)
-    head = connection.execute(chain.order_by(audit.c.sequence.desc()).limit(1)).one_or_none()
+    head = connection.execute(_HEAD, {"tenant": caller.tenant_id}).one_or_none()
     told: dict[str, Scalar] = {
         "kind": "score",
         "score_id": str(record.score_id),
@@ -256,10 +249,17 @@ def note_lookup(
 ) -> None:
     """Write down that the tenant looked at a supplier; the supplier sees it."""
     values = {"supplier_id": supplier_id, "purpose": purpose, "consent_id": consent_id, "score_id": score_id}
-    connection.execute(insert(lookups).values(tenant_id=tenant_id, operation=operation, **values))
+    connection.execute(_ADD_LOOKUP, {"tenant_id": tenant_id, "operation": operation, **values})
 
 
 def _note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
     """Write down a look at a score, kept or new."""
-    of = {"supplier_id": record.supplier_id, "purpose": record.purpose, "consent_id": record.consent_id}
-    note_lookup(connection, tenant_id, operation, score_id=record.score_id, **of)
+    note_lookup(
+        connection,
+        tenant_id,
+        operation,
+        supplier_id=record.supplier_id,
+        purpose=record.purpose,
+        consent_id=record.consent_id,
+        score_id=record.score_id,
+    )
