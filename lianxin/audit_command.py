@@ -54,7 +54,7 @@ def verify(
     ]
     lines = [f"{report.name}: {report.rows} rows, anchored to {report.anchored_to}, {_verdict(report)}" for report in shown]
     show({"chains": chains}, as_json=as_json, lines=lines or ["no chain has begun yet"])
-    broken = [report.name for report in reports if not report.is_whole]
+    broken = [f"{report.name} {_verdict(report)}" for report in reports if not report.is_whole]
     if broken:
         raise AuditBroken(
             f"Every chain must be what it was; {len(broken)} of {len(reports)} are not: {', '.join(broken)}. Keep the database as it is, "

@@ -37,6 +37,8 @@ def open_database(settings: ServiceSettings, tell: Tell) -> Iterator[Addresses]:
     """Have the database ready, with its tables up to date, and stop an embedded one at the end."""
     external = _external(settings)
     if external is not None:
+        if external.owner.username == external.app.username:
+            tell("one role owns the tables and runs the service, so the database does not keep tenants apart; see `lianxin doctor`")
         upgrade_tables(external.owner, external.app.username or "")
         yield external
         return

@@ -10,6 +10,13 @@ def app_role() -> str:
     return op.get_bind().dialect.identifier_preparer.quote(role)
 
 
+def revoke_from_app(table: str) -> None:
+    """Take all rights to a table from the application, unless one role runs the service and owns the tables."""
+    current = op.get_bind().execute(sa.text("SELECT current_user")).scalar_one()
+    if current != context.config.attributes["app_role"]:
+        op.execute(f"REVOKE ALL ON {table} FROM {app_role()}")
+
+
 def grant_function(signature: str) -> None:
     """Let the application alone, beside the owner, call a function that runs with the owner's rights."""
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")

@@ -19,7 +19,7 @@ from serving.doctor import CHECKS, DatabaseState, Surroundings, examine
 from serving.server import _refuse_unsafe
 from serving.settings import ServiceSettings
 from serving.store import Store
-from serving.surroundings import database_state
+from serving.surroundings import database_state, newest_revision
 from training.bundle import ScoringBundle
 
 SAFE = Surroundings(
@@ -121,7 +121,11 @@ def changed(owner: Store, statement: str, back: str) -> Iterator[None]:
         ("ALTER TABLE scores DISABLE ROW LEVEL SECURITY", "ALTER TABLE scores ENABLE ROW LEVEL SECURITY", "rls_off"),
         ("ALTER TABLE audit DISABLE TRIGGER USER", "ALTER TABLE audit ENABLE TRIGGER USER", "guards_off"),
         ("GRANT UPDATE ON audit TO lianxin_app", "REVOKE UPDATE ON audit FROM lianxin_app", "audit_can_be_changed"),
-        ("UPDATE alembic_version SET version_num = '0003'", "UPDATE alembic_version SET version_num = '0005'", "migration_pending"),
+        (
+            "UPDATE alembic_version SET version_num = '0003'",
+            f"UPDATE alembic_version SET version_num = '{newest_revision()}'",
+            "migration_pending",
+        ),
     ],
 )
 def test_a_database_that_was_opened_up_is_found(owner: Store, store: Store, statement: str, back: str, code: str) -> None:

@@ -6,8 +6,12 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from serving.access import TenantKind
+from serving.keys import authenticate, create_api_key
 from serving.postgres import EmbeddedPostgres
 from serving.roles import APP_ROLE, OWNER_ROLE
+from serving.store import Store
+from serving.tenants import create_bank
 from serving.upgrade import migrate_tables
 
 DATABASE = "moved"
@@ -62,6 +66,14 @@ def test_up_down_and_up_again_with_data(moved: Any) -> None:
         assert connection.execute(text(owned)).scalar_one() == 3
         found = connection.execute(text("SELECT kind, tier, is_live FROM find_caller('a2')")).one()
         assert tuple(found) == ("bank", "consent", True)
+
+
+def test_one_role_for_both_can_still_work(moved: Any) -> None:
+    migrate_tables(moved, OWNER_ROLE, "head")
+    both = Store.open(moved)
+    key = create_api_key(both, create_bank(both, "Bank A"), "first")
+    assert authenticate(both, key).kind is TenantKind.BANK
+    both.close()
 
 
 def test_every_step_goes_down_and_up_again_empty_of_what_it_made(moved: Any) -> None:

@@ -7,7 +7,7 @@ Keys and tenants are read through one function that runs with the owner's rights
 
 from alembic import op
 
-from serving.migrations.grantee import app_role, grant_function
+from serving.migrations.grantee import app_role, grant_function, revoke_from_app
 
 revision = "0002"
 down_revision = "0001"
@@ -78,7 +78,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE scores ADD COLUMN consent_id uuid")
     for statement in (_FIND_CALLER, _BANKS, _REFUSE_CHANGE):
         op.execute(statement)
-    op.execute(f"REVOKE ALL ON api_keys FROM {app_role()}")
+    revoke_from_app("api_keys")
     grant_function("find_caller(text)")
     grant_function("open_banks()")
 
