@@ -164,6 +164,23 @@ def test_a_touched_anchor_is_found(change: Callable[[Anchor], Anchor], code: str
     assert fault.code == code
 
 
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        (lambda told: json.dumps(told).encode(), "record_of_another_place"),
+        (lambda told: canonical(told | {"sequence": 4}), "record_of_another_place"),
+        (lambda told: canonical(told | {"tenant": str(uuid.uuid4())}), "record_of_another_place"),
+        (lambda told: b"[1]", "record_unreadable"),
+        (lambda told: b"\xff", "record_unreadable"),
+    ],
+)
+def test_the_last_row_names_its_place_in_the_one_form_even_without_an_anchor(record: Callable[[Any], bytes], code: str) -> None:
+    rows = make_chain(3)
+    fault = find_fault(TENANT, [*rows[:2], sealed(rows[2], record(json.loads(rows[2].record)))], [], TRUSTED)
+    assert fault is not None
+    assert (fault.sequence, fault.code) == (3, code)
+
+
 def test_an_anchor_is_read_from_its_line() -> None:
     anchor = sign_anchor(TENANT, 1, bytes(32), KEY)
     assert Anchor.from_json(anchor.to_json()) == anchor
