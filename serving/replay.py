@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,8 @@ class Replay:
 
 def replay(store: Store, bundle: ScoringBundle, tenant_id: UUID, sequence: int) -> Replay:
     """Compute the score of an audit row again and compare it with what was answered.
+
+    The data-sufficiency index rests on counts that are not kept; that it is what was answered the digest of the answer says.
 
     Parameters
     ----------
@@ -65,7 +67,12 @@ def replay(store: Store, bundle: ScoringBundle, tenant_id: UUID, sequence: int) 
     again = {
         "audit.feature_snapshot_sha256": feature_snapshot(record.feature_values),
         "answer_sha256": hashlib.sha256(without_audit(record.body)).hexdigest(),
-        "score": {"points": score.points, "grade": bundle.grades.grade(score.pd).name, "pd_12m": score.pd},
+        "score": {
+            "points": score.points,
+            "grade": bundle.grades.grade(score.pd).name,
+            "pd_12m": score.pd,
+            "interval": _interval(bundle, score.pd, record.feature_values),
+        },
         "base_points": score.base_points,
         "contributions": [
             {"feature": part.feature, "value": part.value if reaches(tier, part.feature) else None, "points": part.points + 0.0}
@@ -76,13 +83,20 @@ def replay(store: Store, bundle: ScoringBundle, tenant_id: UUID, sequence: int) 
     kept = {
         "audit.feature_snapshot_sha256": told["feature_snapshot_sha256"],
         "answer_sha256": told["answer_sha256"],
-        "score": {name: answer["score"][name] for name in ("points", "grade", "pd_12m")},
+        "score": {name: answer["score"][name] for name in ("points", "grade", "pd_12m", "interval")},
         "base_points": answer["base_points"],
         "contributions": [{name: part[name] for name in ("feature", "value", "points")} for part in answer["contributions"]],
         "reasons": [_kept_reason(part) for part in answer["reasons"]],
     }
     different = tuple(name for name in kept if _bits(kept[name]) != _bits(again[name]))
     return Replay(sequence, record.score_id, score.points, different)
+
+
+def _interval(bundle: ScoringBundle, pd: float, values: Sequence[float]) -> dict[str, float] | None:
+    if bundle.intervals is None:
+        return None
+    found = bundle.intervals.around(pd, tuple(values))
+    return {"low": found.low, "high": found.high, "level": found.level}
 
 
 def _reason(reason: Reason, language: Language, tier: Tier) -> dict[str, object]:
