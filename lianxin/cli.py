@@ -9,6 +9,7 @@ import typer
 
 from credit.errors import LianxinError
 from lianxin import (
+    advise_command,
     catalogue_command,
     data_commands,
     demo_command,
@@ -51,6 +52,7 @@ app.command("release")(release_commands.release)
 app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
+app.command("advise")(advise_command.advise)
 app.command("monitor")(monitor_command.monitor)
 app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)

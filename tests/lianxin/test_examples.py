@@ -54,6 +54,7 @@ def test_every_command_has_an_example() -> None:
         "catalogue",
         "score",
         "explain",
+        "advise",
     ):
         assert any(example.startswith(command) for example in told), command
     assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
