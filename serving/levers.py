@@ -6,7 +6,7 @@ moves alone. Where the data do not tell how far a number moves, the side that lo
 
 - a window longer than the time at hand moves by the part of it that the time covers;
 - the level that a window improves from is the worse of its own and those of the shorter windows of the same number;
-- a change "against the year" sets its near window at that worse level against the year at the better of the two;
+- a change "against the year" is what the two windows named with it then differ by, less what time alone would do for it;
 - a number that doing so could only make safer and that no rule fixes stays (more buyers: more orders), as does all else;
 - a number reached is rounded to what a page shows, towards today's.
 """
@@ -228,12 +228,16 @@ def _moved(
         return np.asarray(today + positions, dtype=np.float64)
     done = positions / 100.0
     if number.year is not None:
-        year = float(row[places[number.year]])
-        near = today + year
-        worse, better = (max, min) if number.best < near else (min, max)
-        return _towards(worse(near, year), number.best, done, _covered(number.window_days, months)) - _towards(
-            better(near, year), number.best, done, _covered(365, months)
-        )
+        of = {other.feature: other for other in lever.numbers}
+        year = _moved(of[number.year], lever, catalog, places, row, positions, months)
+        near = of.get(f"{number.year.rpartition('_')[0]}_{number.window_days}d")
+        if near is not None and near.feature in places:
+            change = _moved(near, lever, catalog, places, row, positions, months) - year
+        else:
+            change = _towards(today + float(row[places[number.year]]), number.best, done, _covered(number.window_days, months)) - year
+        # What time alone would do for it, as the year takes up the near level, is no change of the supplier's.
+        by_time = change[0] - today
+        return change - by_time if by_time * (number.best or -1.0) > 0 else change
     level = _level(number, lever, places, row)
     reached = _towards(level, number.best, done, _covered(number.window_days, months))
     unit = str(catalog[places[number.feature]]["unit"])

@@ -83,12 +83,22 @@ def test_a_window_longer_than_the_time_moves_by_the_part_it_covers_from_the_wors
     assert numbers["orders_cancel_ratio_365d"][30] == pytest.approx(0.37)
 
 
-def test_a_change_against_the_year_is_bounded_by_the_worse_near_and_the_better_far_level(policy: Policy) -> None:
-    rising = {"fulfilment_reject_ratio_90d": 0.3, "fulfilment_reject_ratio_365d": 0.1, "fulfilment_reject_ratio_change_90d": 0.2}
-    assert path_of("quality", policy, 12, **rising)[1]["fulfilment_reject_ratio_change_90d"][50] == pytest.approx(0.1)
+def test_a_change_against_the_year_is_what_the_two_windows_then_differ_by(policy: Policy) -> None:
     falling = {"fulfilment_reject_ratio_90d": 0.1, "fulfilment_reject_ratio_365d": 0.3, "fulfilment_reject_ratio_change_90d": -0.2}
-    # Better lately: nothing says it stays so, so the year's level counts for the near window.
-    assert path_of("quality", policy, 12, **falling)[1]["fulfilment_reject_ratio_change_90d"][50] == pytest.approx(0.1)
+    moved = path_of("quality", policy, 12, **falling)[1]
+    assert moved["fulfilment_reject_ratio_change_90d"][50] == pytest.approx(0.05 - 0.15)
+    rising = {"fulfilment_reject_ratio_90d": 0.3, "fulfilment_reject_ratio_365d": 0.1, "fulfilment_reject_ratio_change_90d": 0.2}
+    moved = path_of("quality", policy, 12, **rising)[1]
+    # The quarter's level, held for a year, is the year's; that the change is gone then is the work of time and not counted.
+    assert moved["fulfilment_reject_ratio_365d"][50] == pytest.approx(0.15)
+    assert moved["fulfilment_reject_ratio_change_90d"][50] == pytest.approx(0.2)
+
+
+def test_a_change_whose_near_window_is_no_feature_is_worked_out_from_the_year(policy: Policy) -> None:
+    moved = path_of("rating", policy, 12, reviews_full_share_365d=0.6, reviews_full_share_change_30d=-0.2)[1]
+    # Full marks were 40 % in 30 days: half of what is missing leaves 70 %, and the year 80 %.
+    assert moved["reviews_full_share_365d"][50] == pytest.approx(0.8)
+    assert moved["reviews_full_share_change_30d"][50] == pytest.approx(0.7 - 0.8)
 
 
 def test_counts_stay_whole_and_nothing_passes_its_best(policy: Policy) -> None:
