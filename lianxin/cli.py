@@ -10,6 +10,7 @@ import typer
 from credit.errors import LianxinError
 from lianxin import (
     admin_command,
+    advise_command,
     audit_command,
     catalogue_command,
     data_commands,
@@ -64,6 +65,7 @@ app.command("release")(release_commands.release)
 app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
+app.command("advise")(advise_command.advise)
 app.command("monitor")(monitor_command.monitor)
 app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)
