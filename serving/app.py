@@ -4,19 +4,19 @@ from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from features.ledger import Ledger
+from serving.access.sessions import Sessions
+from serving.access.signing_keys import SigningKeys
+from serving.access.tokens import Tokens
 from serving.assess import scored_features
-from serving.metrics import Metrics
-from serving.middleware import Envelope
-from serving.openapi import describe_api
+from serving.http.metrics import Metrics
+from serving.http.middleware import Envelope
+from serving.http.openapi import describe_api
+from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
-from serving.problems import install_problem_handlers
 from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
-from serving.sessions import Sessions
 from serving.settings import ServiceSettings
-from serving.signing_keys import SigningKeys
 from serving.store import Store
-from serving.tokens import Tokens
 from training.bundle import ScoringBundle
 
 

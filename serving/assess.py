@@ -23,7 +23,7 @@ from features.catalog import CATALOG
 from features.feature import Feature
 from features.ledger import Ledger
 from features.on_record import ON_RECORD
-from serving.refusals import AsOfOutOfRange
+from serving.http.refusals import AsOfOutOfRange
 from training.bundle import Scores, ScoringBundle
 
 

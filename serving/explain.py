@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from credit.abstention import Stance
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
-from serving.languages import Language, Words, words
+from serving.http.languages import Language, Words, words
 from serving.schemas import (
     ContributionPart,
     CurrentModel,

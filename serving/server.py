@@ -21,19 +21,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from credit.errors import BundleTampered, ServiceUnavailable
 from features.ledger import Ledger
 from features.store import open_ledger
+from serving.access.keys import authenticate
+from serving.access.sessions import Sessions
+from serving.access.tenants import record_consents
 from serving.app import create_app
 from serving.assess import assess
-from serving.audit_store import anchor_chains
-from serving.database import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.audit.anchors import anchor_chains
+from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
 from serving.doctor import Finding, Surroundings, examine
-from serving.keys import authenticate
-from serving.logs import log_to
+from serving.http.logs import log_to
 from serving.schemas import Purpose
-from serving.sessions import Sessions
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
-from serving.tenants import record_consents
 from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10

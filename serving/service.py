@@ -8,15 +8,15 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import APIKeyHeader, OAuth2, SecurityScopes
 
 from features.ledger import Ledger
-from serving.access import Caller, Scope
-from serving.keys import authenticate, live_caller
-from serving.metrics import Metrics
-from serving.rates import Rate, take
-from serving.refusals import NotAuthenticated, RateLimited, ScopeMissing
-from serving.sessions import Sessions
+from serving.access.caller import Caller, Scope
+from serving.access.keys import authenticate, live_caller
+from serving.access.rates import Rate, take
+from serving.access.sessions import Sessions
+from serving.access.tokens import Tokens
+from serving.http.metrics import Metrics
+from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
 from serving.settings import ServiceSettings
 from serving.store import Store
-from serving.tokens import Tokens
 from training.bundle import ScoringBundle
 
 TOKEN_URL = "/v1/oauth/token"

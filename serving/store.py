@@ -17,10 +17,10 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, select, text
 
-from serving.access import Caller
-from serving.audit import AuditRow, Scalar, next_row
-from serving.refusals import IdempotencyKeyReused, RequestInFlight, ScoreUnknown
-from serving.store_tables import audit, idempotency, lookups, scores
+from serving.access.caller import Caller
+from serving.audit.chain import AuditRow, Scalar, next_row
+from serving.database.tables import audit, idempotency, lookups, scores
+from serving.http.refusals import IdempotencyKeyReused, RequestInFlight, ScoreUnknown
 
 POOL_SIZE = 8
 POOL_SECONDS = 5.0

@@ -14,14 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from features.ledger import Ledger
-from serving.account import place_for
-from serving.database import Addresses
+from serving.access.signing_keys import FILE
+from serving.database.account import place_for
+from serving.database.opening import Addresses
+from serving.database.upgrade import MIGRATIONS
 from serving.doctor import DatabaseState, Surroundings
 from serving.explain import trained_on
 from serving.settings import ServiceSettings
-from serving.signing_keys import FILE
 from serving.store import Store
-from serving.upgrade import MIGRATIONS
 from training.bundle import ScoringBundle
 
 TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")

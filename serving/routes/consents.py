@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Security
 from fastapi.exceptions import RequestValidationError
 
-from serving.access import Caller, Scope
-from serving.access_schemas import BankBody, BankList, ConsentBody, ConsentPage, ConsentRequest
-from serving.body import json_body
-from serving.consents import Consent, grant, list_consents, open_banks, read_consent, withdraw
+from serving.access.bodies import BankBody, BankList, ConsentBody, ConsentPage, ConsentRequest
+from serving.access.caller import Caller, Scope
+from serving.access.consents import Consent, grant, list_consents, open_banks, read_consent, withdraw
 from serving.explain import known_before
-from serving.refusals import ConsentUnknown
+from serving.http.body import json_body
+from serving.http.refusals import ConsentUnknown
 from serving.routes.scores import idempotency_key
 from serving.service import InService, caller_of
 

@@ -8,17 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response, Security
 from sqlalchemy import Connection
 
-from serving.access import Caller, Scope
+from serving.access.caller import Caller, Scope
+from serving.access.consents import permit
+from serving.access.tiers import body_within
 from serving.assess import assess
-from serving.body import json_body
-from serving.consents import permit
 from serving.explain import Occasion, score_body
-from serving.problems import language_of, request_id_of
-from serving.refusals import IdempotencyKeyMissing, ScoreUnknown
+from serving.http.body import json_body
+from serving.http.problems import language_of, request_id_of
+from serving.http.refusals import IdempotencyKeyMissing, ScoreUnknown
 from serving.schemas import KeptScore, ScoreBody, ScoreRequest
 from serving.service import InService, Service, caller_of
 from serving.store import ScoreRecord, StoredAnswer
-from serving.tiers import body_within
 
 router = APIRouter(prefix="/v1/scores", tags=["scores"])
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)

@@ -12,12 +12,12 @@ from fastapi import FastAPI
 
 from features.columns import Tier
 from features.ledger import Ledger
-from serving.access import Caller
+from serving.access.caller import Caller
 from serving.app import create_app
-from serving.examples import consent_request_example
-from serving.languages import Language, words
-from serving.openapi import PROBLEMS
-from serving.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
+from serving.http.examples import consent_request_example
+from serving.http.languages import Language, words
+from serving.http.openapi import PROBLEMS
+from serving.http.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
 from serving.settings import ServiceSettings
 from serving.store import Store
 from tests.serving.client import Client

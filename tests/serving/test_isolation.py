@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from features.ledger import Ledger
-from serving.access import SCOPES_OF, Scope, TenantKind
-from serving.keys import authenticate, create_api_key, revoke_api_key
+from serving.access.caller import SCOPES_OF, Scope, TenantKind
+from serving.access.keys import authenticate, create_api_key, revoke_api_key
 from serving.store import Store
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
@@ -83,13 +83,13 @@ class World:
 
 
 def _login(owner: Store, supplier_id: str) -> uuid.UUID:
-    from serving.tenants import create_supplier
+    from serving.access.tenants import create_supplier
 
     return create_supplier(owner, supplier_id)
 
 
 def _operator(owner: Store) -> uuid.UUID:
-    from serving.tenants import create_operator
+    from serving.access.tenants import create_operator
 
     return create_operator(owner, "matrix operator")
 

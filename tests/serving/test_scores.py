@@ -17,13 +17,13 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from features.ledger import Ledger
-from serving.access import Caller
+from serving.access.caller import Caller
+from serving.access.keys import create_api_key, revoke_api_key
 from serving.assess import assess, score_batch
 from serving.explain import current_model, model_part
-from serving.keys import create_api_key, revoke_api_key
-from serving.languages import Language
-from serving.problems import PROBLEM_TYPE
-from serving.refusals import RequestInFlight
+from serving.http.languages import Language
+from serving.http.problems import PROBLEM_TYPE
+from serving.http.refusals import RequestInFlight
 from serving.store import ScoreRecord, Store
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
