@@ -27,7 +27,7 @@ _OWN = text("SELECT documents_of(:decision)")
 
 
 class Standing(StrEnum):
-    """What may be known of a document: nobody finances it, somebody does, or somebody does one of its number with another amount or date."""
+    """What may be known of a document: free, taken, or one of its number with another amount or date is taken."""
 
     FREE = "free"
     TAKEN = "taken"

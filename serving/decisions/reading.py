@@ -24,7 +24,7 @@ WAITING = (Stage.REFERRED, Stage.PROPOSED)
 
 @dataclass(frozen=True, slots=True)
 class DecisionLine:
-    """A decision in a list: what was recommended (``limit`` in fen), where it stands, and what it counts with; ``sequence`` in the chain."""
+    """A decision in a list: what was recommended (``limit`` in fen), where it stands, what it counts with, its place in the chain."""
 
     decision_id: UUID
     created_at: datetime

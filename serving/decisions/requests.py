@@ -125,13 +125,9 @@ class DecisionRequest(_Wire):
     owed_besides: Annotated[
         Fen, Field(description="What the supplier owes your bank besides what was decided here, fen; open decisions are added to it.")
     ] = 0
-    invoices: Annotated[
-        list[InvoiceNamed], Field(max_length=MOST_ITEMS, description="For receivables, and only for them.", default_factory=list)
-    ]
-    orders: Annotated[
-        list[OrderNamed], Field(max_length=MOST_ITEMS, description="For purchase_orders, and only for them.", default_factory=list)
-    ]
-    lots: Annotated[list[LotNamed], Field(max_length=MOST_ITEMS, description="For stock, and only for it.", default_factory=list)]
+    invoices: list[InvoiceNamed] = Field(default_factory=list, max_length=MOST_ITEMS, description="For receivables, and only for them.")
+    orders: list[OrderNamed] = Field(default_factory=list, max_length=MOST_ITEMS, description="For purchase_orders, and only for them.")
+    lots: list[LotNamed] = Field(default_factory=list, max_length=MOST_ITEMS, description="For stock, and only for it.")
 
     @model_validator(mode="after")
     def _items_of_the_product(self) -> Self:

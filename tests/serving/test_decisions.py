@@ -19,6 +19,7 @@ from tests.serving.applications import application, apply
 from tests.serving.client import Client
 from training.bundle import ScoringBundle
 
+Decided = dict[str, list[Any]]
 PRODUCTS = ("receivables", "purchase_orders", "stock")
 
 
@@ -29,10 +30,10 @@ def counts(owner: Store) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def decided(app: FastAPI, key: str, ledger: Ledger) -> dict[str, list[Any]]:
+def decided(app: FastAPI, key: str, ledger: Ledger) -> Decided:
     """Decisions on the first suppliers, one product after the other, by what was recommended."""
     client = Client(app, Accept_Language="en", X_API_Key=key)
-    found: dict[str, list[Any]] = {"approve": [], "refer": [], "decline": []}
+    found: Decided = {"approve": [], "refer": [], "decline": []}
     for place, supplier in enumerate(ledger.supplier_ids[:24]):
         answer = apply(client, application(ledger, str(supplier), PRODUCTS[place % 3]))
         assert answer.status_code == 201, answer.text
@@ -41,9 +42,7 @@ def decided(app: FastAPI, key: str, ledger: Ledger) -> dict[str, list[Any]]:
     return found
 
 
-def test_a_decision_is_a_score_and_what_follows_from_it(
-    decided: dict[str, list[Any]], client: Client, bundle: ScoringBundle, ledger: Ledger
-) -> None:
+def test_a_decision_is_a_score_and_what_follows_from_it(decided: Decided, client: Client, bundle: ScoringBundle, ledger: Ledger) -> None:
     for outcome, answers in decided.items():
         for answer in answers:
             body = answer.json()
@@ -60,7 +59,7 @@ def test_a_decision_is_a_score_and_what_follows_from_it(
             assert alone["audit"]["sequence"] == body["audit"]["sequence"] - 1
 
 
-def test_every_line_of_every_derivation_comes_out_again(decided: dict[str, list[Any]], owner: Store) -> None:
+def test_every_line_of_every_derivation_comes_out_again(decided: Decided, owner: Store) -> None:
     lines = 0
     for answer in (answer for answers in decided.values() for answer in answers):
         body = answer.json()
@@ -76,7 +75,7 @@ def test_every_line_of_every_derivation_comes_out_again(decided: dict[str, list[
     assert lines > 500
 
 
-def test_it_is_read_again_byte_for_byte(decided: dict[str, list[Any]], client: Client) -> None:
+def test_it_is_read_again_byte_for_byte(decided: Decided, client: Client) -> None:
     for answers in decided.values():
         for answer in answers[:2]:
             again = client.get(answer.headers["location"])
@@ -141,7 +140,7 @@ def test_what_fails_leaves_nothing_behind(
     assert apply(client, body, key).status_code == 201
 
 
-def test_lists_are_filtered_and_paged(app: FastAPI, decided: dict[str, list[Any]], client: Client) -> None:
+def test_lists_are_filtered_and_paged(app: FastAPI, decided: Decided, client: Client) -> None:
     seen: list[Any] = []
     after = 0
     while True:
