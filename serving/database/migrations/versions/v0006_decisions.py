@@ -1,8 +1,8 @@
 """Financing decisions, the steps persons take on them, the policies they rest on, and the documents that are held for one.
 
-A decision rests on a kept score and never changes; each step is a row of its own, step 0 the recommendation. Fingerprints of documents lie in
-one table of all tenants that the application cannot read: three functions with the owner's rights tell of a fingerprint whether it is free,
-taken or similar, hold it, and let go of it, each for the transaction's tenant alone.
+A decision rests on a kept score and never changes; each step is a row of its own, step 0 the recommendation. Fingerprints of documents
+lie in one table of all tenants that the application cannot read: functions with the owner's rights tell of a fingerprint whether it is
+free, taken or similar, hold it, and let go of it, each for the transaction's tenant alone.
 """
 
 from alembic import op
@@ -92,7 +92,8 @@ BEGIN
     );
 END $$"""
 _CLAIM = f"""
-CREATE FUNCTION claim_documents(decision uuid, wholes bytea[], numbers bytea[], salt bytea) RETURNS void LANGUAGE sql VOLATILE {_AS_OWNER} AS $$
+CREATE FUNCTION claim_documents(decision uuid, wholes bytea[], numbers bytea[], salt bytea) RETURNS void
+LANGUAGE sql VOLATILE {_AS_OWNER} AS $$
     INSERT INTO document_claims (tenant_id, decision_id, whole, numbered, salt_id)
     SELECT current_tenant(), decision, named.whole, named.numbered, salt FROM unnest(wholes, numbers) AS named (whole, numbered)
 $$"""
