@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from features.ledger import Ledger
 from serving.server import _listen, _url_of
 from serving.store import Store
+from tests.serving.reliability.workers import Nursery
 from tests.serving.test_isolation import World
 
 
@@ -34,8 +36,21 @@ def url(app: FastAPI) -> Iterator[str]:
         thread.join(30)
 
 
+@pytest.fixture(scope="session")
+def nursery(parts: Path) -> Iterator[Nursery]:
+    nursery = Nursery(parts)
+    yield nursery
+    nursery.close()
+
+
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Write a line that is seen whether or not the test passes: seeds and figures."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    return lambda text: reporter.write_line(f"\n{text}")  # type: ignore[union-attr]
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+
+    def write(text: str) -> None:
+        with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
+            reporter.write_line(f"\n{text}")  # type: ignore[union-attr]
+
+    return write
