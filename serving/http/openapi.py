@@ -124,6 +124,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
 def _token_form() -> dict[str, Any]:
     """Describe the form of the token endpoint."""
     texts = {"grant_type": "client_credentials", "client_id": "3f9a0c51d2e7", "client_secret": "lx_3f9a0c51d2e7_..."}
-    properties = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties["grant_type"]["enum"] = [texts["grant_type"]]
     form = {"type": "object", "properties": properties, "required": ["grant_type"]}
     return {"application/x-www-form-urlencoded": {"schema": form, "example": texts}}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from credit.errors import (
     BundleInvalid,
@@ -54,6 +55,7 @@ from serving.pages import page
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 2
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
@@ -208,9 +210,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    places = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
+    return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
 
 
 async def _on_database(request: Request, error: Exception) -> Response:
