@@ -113,3 +113,17 @@ audit_anchors = Table(
     Column("public_key", LargeBinary),
     Column("signature", LargeBinary),
 )
+
+bundle_events = Table(
+    "bundle_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("name", Text),
+    Column("bundle_sha256", Text),
+    Column("version", Text),
+    Column("outcome", Text),
+    Column("code", Text),
+    Column("reason", Text),
+)

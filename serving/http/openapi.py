@@ -7,11 +7,20 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
-from serving.http.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
+from serving.http.examples import (
+    TOKEN_ERRORS,
+    answer_examples,
+    bundle_request_example,
+    consent_request_example,
+    path_examples,
+    problem_example,
+    request_example,
+)
 from serving.http.languages import Language
 from serving.http.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
+from serving.swap.bodies import BundleRequest
 
 DESCRIPTION: Final = (
     "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
@@ -50,6 +59,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/operations/bundle", "get"): _ALWAYS,
+    ("/v1/operations/bundle", "post"): (
+        (404, "bundle_unknown"),
+        (409, "exchange_under_way"),
+        (422, "bundle_not_trusted"),
+        (422, "bundle_unusable"),
+        *_BODY,
+        *_ALWAYS,
+    ),
     ("/metrics", "get"): _ALWAYS,
     ("/healthz", "get"): ((500, "internal"),),
     ("/readyz", "get"): _FAILURES,
@@ -57,19 +75,21 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
-    """Return the description, made once per application."""
-    if app.openapi_schema is None:
-        app.openapi_schema = _describe(app)
-    return app.openapi_schema
-
-
-def _describe(app: FastAPI) -> dict[str, Any]:
-    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
+    """Return the description, made once per bundle and ledger in service: its examples are theirs."""
     service: Service = app.state.service
+    described: tuple[Service | None, dict[str, Any]] = getattr(app.state, "described", (None, {}))
+    if described[0] is not service:
+        described = app.state.described = (service, _describe(app, service))
+    return described[1]
+
+
+def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
+    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
+    sent = (ScoreRequest, ConsentRequest, BundleRequest)
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in sent)]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -100,7 +120,11 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {"/v1/scores": ("ScoreRequest", request_example(service)), "/v1/consents": ("ConsentRequest", consent_request_example())}
+    bodies = {
+        "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/consents": ("ConsentRequest", consent_request_example()),
+        "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
+    }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}

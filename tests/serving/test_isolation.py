@@ -165,6 +165,17 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         lambda w, who, thing: w.call(who, "POST", f"/v1/consents/{w.consents[whose(who, thing)]}/withdrawal"),
     ),
     ("get", "/v1/lookups"): (Scope.LOOKUP_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/lookups?limit=200")),
+    ("get", "/v1/operations/bundle"): (Scope.BUNDLE_WRITE, False, lambda w, who, thing: w.call(who, "GET", "/v1/operations/bundle")),
+    ("post", "/v1/operations/bundle"): (
+        Scope.BUNDLE_WRITE,
+        False,
+        lambda w, who, thing: w.call(
+            who,
+            "POST",
+            "/v1/operations/bundle",
+            json={"bundle": "bundle", "bundle_sha256": w.app.state.service.bundle.content_hash},
+        ),
+    ),
     ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
     ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
     ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
@@ -248,7 +259,7 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
     assert told_of[0] == told_of[1]
 
 
-TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
+TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events")
 
 
 @pytest.mark.parametrize("table", TABLES)
