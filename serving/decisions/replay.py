@@ -93,9 +93,10 @@ def replay_step(connection: Connection, decision_id: UUID, number: int, told: Ma
     earlier = replace(file, case=case_of(file.decision, before), steps=before)
     case = next_case(earlier, wanted, step.by, step.at, kept_policy(connection, file))
     again = audited_step(decision_id, case)
-    stood = {"kept stage": case.stage.value, "kept exposure": exposure(case), "kept terms": terms == case.steps[-1].terms}
-    kept_row = {"kept stage": file.steps[number].stage.value, "kept exposure": file.steps[number].exposure, "kept terms": True}
-    return differences({name: told[name] for name in again} | kept_row, again | stood)
+    kept = file.steps[number]
+    as_kept = {"kept stage": kept.stage.value, "kept exposure": kept.exposure, "kept terms": str(terms)}
+    as_now = {"kept stage": case.stage.value, "kept exposure": exposure(case), "kept terms": str(case.steps[-1].terms)}
+    return differences({**{name: told[name] for name in again}, **as_kept}, {**again, **as_now})
 
 
 def _scored_again(bundle: ScoringBundle, record: ScoreRecord, kept: ScoredSupplier) -> ScoredSupplier:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from features.ledger import Ledger
 from serving.access.keys import authenticate, create_api_key
 from serving.store import Store
+from serving.surroundings import database_state
 from tests.serving.applications import application, apply, invoice, step
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
@@ -169,4 +170,7 @@ def test_the_application_cannot_read_the_table_nor_touch_anothers_claims(
     with owner.engine.connect() as connection:
         kept = text("SELECT count(*) FROM document_claims WHERE decision_id = :id AND released_at IS NULL")
         assert connection.execute(kept, {"id": held}).scalar_one() == 3
+    # What is held with one salt is not known under another: the doctor tells.
+    assert database_state(owner, store, banks[0].app.state.service.salt).documents_of_another_salt == 0
+    assert database_state(owner, store, bytes(32)).documents_of_another_salt >= 3
     assert step(banks[0], held, "withdraw").status_code == 201
