@@ -112,7 +112,8 @@ FIELD_CODES: Final = frozenset(
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
-        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "text_unreadable",
+        "day_out_of_bounds", "value_out_of_bounds",
         "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal",
     }
 )  # fmt: skip
