@@ -1,0 +1,195 @@
+import dataclasses
+import functools
+from datetime import date
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from credit.errors import OutOfRange, TrainingFailed
+from credit.outcome import OutcomePolicy
+from credit.scale import Scale
+from tests.training.loans import Loan, paid, unpaid
+from tests.training.tables import raw_tables
+from training.fit import Fit
+from training.hazard import MONTHS, HazardScorer, HazardScores, LearnedHazard, learn_hazard, month_of_default, periods_of
+from training.labels import label_outcomes
+from training.measures import auc, calibration_line
+from training.monotone import prove
+from training.params import BoosterParams
+from training.recipe import Columns, learn
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+ROWS = 3000
+COLUMNS = Columns(("late", "amount", "noise"), (1, -1, 0))
+QUICK = dataclasses.replace(BoosterParams(), learning_rate=0.1, leaf_budget=1200)
+MONTHLY = -4.5 + 1.2 * np.sin(np.arange(MONTHS) / 2.0)
+"""The world's log-odds of default in months 1 to 12, where everything else is average."""
+
+
+def drawn(seed: int = 1, rows: int = ROWS) -> tuple[Floats, Ints, Floats]:
+    """Return values, the month of default (0: none), and the true hazards, shape (n, 12)."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(rows, 3))
+    log_odds = (1.1 * values[:, 0] - 0.7 * values[:, 1])[:, None] + MONTHLY
+    hazards = 1.0 / (1.0 + np.exp(-log_odds))
+    happens = generator.random((rows, MONTHS)) < hazards
+    values[generator.random((rows, 3)) < 0.03] = np.nan
+    return values, np.where(happens.any(axis=1), happens.argmax(axis=1) + 1, 0), hazards
+
+
+@functools.cache
+def learnt(*, is_censored: bool = False) -> LearnedHazard:
+    values, months, _ = drawn()
+    seen = np.full(ROWS, MONTHS)
+    if is_censored:
+        seen[:] = np.random.default_rng(3).integers(0, MONTHS + 1, ROWS)
+        months = np.where(months <= seen, months, 0)
+    return learn_hazard(values, months, seen, COLUMNS, seed=7, params=QUICK)
+
+
+def scorer(found: LearnedHazard) -> HazardScorer:
+    return HazardScorer(found.learned.fit.model_text, found.learned.calibration, Scale())
+
+
+@functools.cache
+def scored() -> HazardScores:
+    return scorer(learnt()).score(drawn(seed=2)[0])
+
+
+def test_points_are_the_base_and_the_contributions_added_up() -> None:
+    found = scored()
+    for points, row in zip(found.points.tolist(), found.contributions.tolist(), strict=True):
+        total = found.base_points
+        for part in row:
+            total += part
+        assert total == points
+
+
+def test_contributions_are_f_whatever_the_month() -> None:
+    """Differences of the booster's own margins, month by month, are the differences of points."""
+    import lightgbm as lgb
+
+    fit, calibration = learnt().learned.fit, learnt().learned.calibration
+    values = drawn(seed=2)[0][:200]
+    booster = lgb.Booster(model_str=fit.model_text)
+    margins = [booster.predict(np.column_stack([values, np.full(200, m)]), raw_score=True, num_threads=1) for m in range(1, MONTHS + 1)]
+    f = np.asarray(margins).T
+    assert np.ptp(f, axis=1).min() > 0.5  # months differ
+    np.testing.assert_allclose(f - f[0], np.repeat((f - f[0])[:, :1], MONTHS, axis=1), atol=1e-9)
+    points = scored().points[:200]
+    ratio = (points - points[0])[1:] / (f[1:, 0] - f[0, 0])
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+    curve = np.asarray(calibration.intercept + calibration.slope * f)
+    survival = np.cumprod(1.0 / (1.0 + np.exp(curve)), axis=1)
+    np.testing.assert_allclose(np.exp(scored().log_survival[:200, 1:]), survival, rtol=1e-9)
+
+
+def test_points_rank_as_the_pd_at_every_horizon() -> None:
+    found = scored()
+    order = np.argsort(-found.points, kind="stable")
+    for months in (0.5, 1, 3, 4.2, 6, 12):
+        assert (np.diff(found.pd_within(months)[order]) >= 0).all()
+
+
+def test_the_pd_never_falls_with_the_horizon() -> None:
+    found = scored()
+    horizons = [*np.linspace(0.01, 12, 240).tolist(), 3, 6, 12]
+    curve = np.array([found.pd_within(months) for months in sorted(horizons)])
+    assert (np.diff(curve, axis=0) >= 0).all()
+    assert (found.pd_within(3) < found.pd_within(6)).all() and (found.pd_within(6) < found.pd_within(12)).all()
+
+
+def test_within_a_month_the_log_survival_is_a_line() -> None:
+    found = scored()
+    half = np.sqrt((1 - found.pd_within(2)) * (1 - found.pd_within(3)))
+    np.testing.assert_allclose(1 - found.pd_within(2.5), half, rtol=1e-12)
+
+
+def test_the_base_is_the_pd_of_a_row_without_contributions_and_points_touch_the_scale_there() -> None:
+    found, scale = scored(), Scale()
+    near = np.argsort(np.abs(found.points - found.base_points))[:20]
+    by_pd = np.array([scale.points(pd) for pd in found.pd_within(12)[near].tolist()])
+    step = np.abs(found.points[near] - found.base_points).max()
+    assert np.abs(by_pd - found.points[near]).max() < 0.01 * step + 1e-9
+
+
+@pytest.mark.parametrize("is_censored", [False, True])
+def test_the_curve_is_that_of_the_world_it_was_drawn_from(is_censored: bool) -> None:
+    values, default, hazards = drawn(seed=2)
+    found = scorer(learnt(is_censored=is_censored)).score(values)
+    for months in (3, 6, 12):
+        truth = 1.0 - np.prod(1.0 - hazards[:, :months], axis=1)
+        pd = found.pd_within(months)
+        y = ((default > 0) & (default <= months)).astype(np.float64)
+        assert pd.mean() == pytest.approx(truth.mean(), rel=0.2)
+        assert auc(y, pd) > auc(y, truth) - 0.04
+        assert calibration_line(y, pd)[0] == pytest.approx(1.0, abs=0.3)
+
+
+def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None:
+    values, months, _ = drawn()
+    periods = periods_of(months, np.full(ROWS, MONTHS))
+    mixed = Columns((*COLUMNS.names, "month_ahead"), (*COLUMNS.directions, 0))
+    # Weights that depend on the month, so that trees want both.
+    noisy = np.column_stack([values[periods.row], periods.month])
+    learned = learn(noisy, periods.y, mixed, seed=7, groups=periods.row, params=QUICK)
+    with pytest.raises(TrainingFailed, match="mixes it"):
+        HazardScorer(learned.fit.model_text, learned.calibration, Scale())
+
+
+def test_the_directions_are_kept_and_proved() -> None:
+    fit: Fit = learnt().learned.fit
+    certificate = prove(fit.model_text, (*COLUMNS.names, "month_ahead"), (*COLUMNS.directions, 0))
+    assert certificate.verdict == "monotone"
+    rows = np.repeat([[0.3, 0.2, 0.1]], 9, axis=0)
+    rows[:, 0] = np.linspace(-2, 2, 9)
+    pd = scorer(learnt()).score(rows).pd_within(3)
+    assert (np.diff(pd) >= 0).all() and pd[-1] > pd[0]
+
+
+def test_months_beyond_what_was_seen_give_no_row() -> None:
+    found = periods_of(np.array([0, 3, 0, 12]), np.array([0, 12, 2, 12]))
+    assert np.bincount(found.row, minlength=4).tolist() == [0, 3, 2, 12]
+    assert found.month[found.y == 1].tolist() == [3, 12]
+
+
+@pytest.mark.parametrize(("default", "seen"), [(4, 3), (-1, 12), (0, 13), (13, 13)])
+def test_impossible_months_are_refused(default: int, seen: int) -> None:
+    with pytest.raises(OutOfRange, match="month of default"):
+        periods_of(np.array([default]), np.array([seen]))
+
+
+@pytest.mark.parametrize("months", [0.0, -1.0, 12.01, float("nan")])
+def test_a_horizon_beyond_the_curve_is_refused(months: float) -> None:
+    with pytest.raises(OutOfRange, match="horizon"):
+        scored().pd_within(months)
+
+
+def test_rows_of_another_width_are_refused() -> None:
+    with pytest.raises(OutOfRange, match=r"shape \(n, 3\)"):
+        scorer(learnt()).score(np.zeros((2, 4)))
+
+
+def test_the_day_of_default_is_the_first_day_ninety_days_past_due() -> None:
+    as_of = date(2025, 1, 1)
+    loans = [
+        Loan("l1", "early", date(2024, 12, 1), date(2025, 4, 2), [paid(date(2025, 1, 11), date(2025, 4, 21)), unpaid(date(2025, 4, 2))]),
+        Loan("l2", "late", date(2024, 12, 1), date(2025, 10, 3), [unpaid(date(2025, 10, 2))]),
+        Loan("l3", "never", date(2024, 12, 1), date(2025, 10, 3), [paid(date(2025, 10, 3))]),
+    ]
+    tables = raw_tables(loans)
+    found = label_outcomes(tables, [as_of], OutcomePolicy())
+    tables.close()
+    said = dict(zip(found.supplier_ids.tolist(), found.default_on.astype(str).tolist(), strict=True))
+    assert said == {"early": "2025-04-11", "late": "2025-12-31", "never": "NaT"}
+    months = month_of_default(found.as_of, found.default_on, performance_days=365)
+    assert dict(zip(found.supplier_ids.tolist(), months.tolist(), strict=True)) == {"early": 4, "late": 12, "never": 0}
+
+
+def test_a_default_outside_the_window_is_refused() -> None:
+    as_of = np.array(["2025-01-01"], dtype="datetime64[D]")
+    with pytest.raises(OutOfRange, match="as-of date"):
+        month_of_default(as_of, as_of + 365, performance_days=365)
