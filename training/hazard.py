@@ -6,6 +6,7 @@ with another, so the log-odds of default in month t are f(x) + g(t): proportiona
 every horizon, and f(x) divides into contributions that do not depend on the month. docs/decisions/0014.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,10 +39,25 @@ class Periods:
 
 @dataclass(frozen=True, slots=True)
 class LearnedHazard:
-    """What was learnt from the rows by month, ``periods``; its calibration maps margins to log-odds of default in a month."""
+    """What was learnt from the rows by month, ``periods``, of which ``survivors`` is the share of months without default."""
 
     learned: Learned
     periods: Periods
+    survivors: float
+
+    @property
+    def calibration(self) -> Calibration:
+        """Map of the margins to log-odds of default in a month."""
+        return self.put_right(self.learned.calibration)
+
+    def put_right(self, line: Calibration) -> Calibration:
+        """Return a map fitted to ``periods`` for all months: where outcomes are drawn by their kind the level alone is wrong.
+
+        Notes
+        -----
+        By the logarithm of the share. Prentice and Pyke, Biometrika 66 (1979).
+        """
+        return replace(line, intercept=line.intercept + math.log(self.survivors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,7 @@ def learn_hazard(
     groups: NDArray[np.str_] | Ints | None = None,
     fold: Ints | None = None,
     params: BoosterParams | None = None,
+    survivors: float = 1.0,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> LearnedHazard:
@@ -150,13 +167,20 @@ def learn_hazard(
         As `periods_of`.
     seed, groups, fold, params, threads, progress
         As `training.recipe.learn`, of the n rows.
+    survivors
+        Share of the months without default to learn from, above 0 and at most 1, drawn by the seed; those with default count all. A
+        row's months say nearly the same, and time and memory go with their number.
 
     Raises
     ------
     OutOfRange, TrainingFailed
         As `training.recipe.learn`; `TrainingFailed` also where a tree mixes the month with another column.
     """
+    if not 0.0 < survivors <= 1.0:
+        raise OutOfRange(f"the share of months without default must be above 0 and at most 1, found {survivors}")
     periods = periods_of(default_month, months_seen)
+    kept = (np.random.default_rng(seed).random(len(periods.y)) < survivors) | (periods.y == 1.0)
+    periods = Periods(periods.row[kept], periods.month[kept], periods.y[kept])
     owners = np.arange(len(values)) if groups is None else groups
     width = len(columns.names)
     with_month = replace(columns, names=(*columns.names, MONTH), directions=(*columns.directions, 0), apart=(*columns.apart, width))
@@ -172,7 +196,7 @@ def learn_hazard(
         progress=progress,
     )
     _require_apart(learned.fit.model_text, width)
-    return LearnedHazard(learned, periods)
+    return LearnedHazard(learned, periods, survivors)
 
 
 class HazardScorer:
@@ -192,11 +216,11 @@ class HazardScorer:
         if scorer.names[-1] != MONTH:
             raise OutOfRange(f"the last column of a hazard model must be {MONTH}, found {scorer.names[-1]}")
         _require_apart(model_text, self.width)
-        self._scorer, self._per_point = scorer, -1.0 / scale.factor
+        self._scorer, self._log_odds_per_point = scorer, -1.0 / scale.factor
         rows = np.full((MONTHS, self.width + 1), np.nan)
         rows[:, -1] = np.arange(1, MONTHS + 1)
         base = scorer.base_points + scorer.score(rows).contributions[:, -1]
-        self._log_odds: Values = (base - scale.offset) * self._per_point
+        self._log_odds: Values = (base - scale.offset) * self._log_odds_per_point
         hazard = 1.0 / (1.0 + np.exp(-self._log_odds))
         pd = float(-np.expm1(np.log1p(-hazard).sum()))
         # d logit PD / d f = (sum of hazards) / PD, where PD = 1 - product of (1 - hazard) and d hazard / d f = hazard (1 - hazard).
@@ -212,7 +236,7 @@ class HazardScorer:
         steps = np.column_stack([np.full(len(values), self.base_points), contributions])
         points = np.add.accumulate(steps, axis=1)[:, -1].copy()
         # From the points themselves, so that equal points have equal curves and more points never a riskier one.
-        f = (points - self.base_points) / self._stretch * self._per_point
+        f = (points - self.base_points) / self._stretch * self._log_odds_per_point
         log_stay = -np.logaddexp(0.0, f[:, None] + self._log_odds)
         log_survival = np.column_stack([np.zeros(len(values)), np.add.accumulate(log_stay, axis=1)])
         return HazardScores(points, self.base_points, contributions, log_survival)

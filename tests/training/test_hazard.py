@@ -41,17 +41,17 @@ def drawn(seed: int = 1, rows: int = ROWS) -> tuple[Floats, Ints, Floats]:
 
 
 @functools.cache
-def learnt(*, is_censored: bool = False) -> LearnedHazard:
+def learnt(*, is_censored: bool = False, survivors: float = 1.0) -> LearnedHazard:
     values, months, _ = drawn()
     seen = np.full(ROWS, MONTHS)
     if is_censored:
         seen[:] = np.random.default_rng(3).integers(0, MONTHS + 1, ROWS)
         months = np.where(months <= seen, months, 0)
-    return learn_hazard(values, months, seen, COLUMNS, seed=7, params=QUICK)
+    return learn_hazard(values, months, seen, COLUMNS, seed=7, params=QUICK, survivors=survivors)
 
 
 def scorer(found: LearnedHazard) -> HazardScorer:
-    return HazardScorer(found.learned.fit.model_text, found.learned.calibration, Scale())
+    return HazardScorer(found.learned.fit.model_text, found.calibration, Scale())
 
 
 @functools.cache
@@ -72,7 +72,7 @@ def test_contributions_are_f_whatever_the_month() -> None:
     """Differences of the booster's own margins, month by month, are the differences of points."""
     import lightgbm as lgb
 
-    fit, calibration = learnt().learned.fit, learnt().learned.calibration
+    fit, calibration = learnt().learned.fit, learnt().calibration
     values = drawn(seed=2)[0][:200]
     booster = lgb.Booster(model_str=fit.model_text)
     margins = [booster.predict(np.column_stack([values, np.full(200, m)]), raw_score=True, num_threads=1) for m in range(1, MONTHS + 1)]
@@ -116,10 +116,10 @@ def test_the_base_is_the_pd_of_a_row_without_contributions_and_points_touch_the_
     assert np.abs(by_pd - found.points[near]).max() < 0.01 * step + 1e-9
 
 
-@pytest.mark.parametrize("is_censored", [False, True])
-def test_the_curve_is_that_of_the_world_it_was_drawn_from(is_censored: bool) -> None:
+@pytest.mark.parametrize(("is_censored", "survivors"), [(False, 1.0), (True, 1.0), (False, 0.25)])
+def test_the_curve_is_that_of_the_world_it_was_drawn_from(is_censored: bool, survivors: float) -> None:
     values, default, hazards = drawn(seed=2)
-    found = scorer(learnt(is_censored=is_censored)).score(values)
+    found = scorer(learnt(is_censored=is_censored, survivors=survivors)).score(values)
     for months in (3, 6, 12):
         truth = 1.0 - np.prod(1.0 - hazards[:, :months], axis=1)
         pd = found.pd_within(months)
@@ -133,9 +133,8 @@ def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None
     values, months, _ = drawn()
     periods = periods_of(months, np.full(ROWS, MONTHS))
     mixed = Columns((*COLUMNS.names, "month_ahead"), (*COLUMNS.directions, 0))
-    # Weights that depend on the month, so that trees want both.
-    noisy = np.column_stack([values[periods.row], periods.month])
-    learned = learn(noisy, periods.y, mixed, seed=7, groups=periods.row, params=QUICK)
+    by_month = np.column_stack([values[periods.row], periods.month])
+    learned = learn(by_month, periods.y, mixed, seed=7, groups=periods.row, params=QUICK)
     with pytest.raises(TrainingFailed, match="mixes it"):
         HazardScorer(learned.fit.model_text, learned.calibration, Scale())
 
@@ -160,6 +159,13 @@ def test_months_beyond_what_was_seen_give_no_row() -> None:
 def test_impossible_months_are_refused(default: int, seen: int) -> None:
     with pytest.raises(OutOfRange, match="month of default"):
         periods_of(np.array([default]), np.array([seen]))
+
+
+@pytest.mark.parametrize("survivors", [0.0, 1.01, float("nan")])
+def test_a_share_of_no_months_is_refused(survivors: float) -> None:
+    values, months, _ = drawn(rows=20)
+    with pytest.raises(OutOfRange, match="share"):
+        learn_hazard(values, months, np.full(20, MONTHS), COLUMNS, seed=7, survivors=survivors)
 
 
 @pytest.mark.parametrize("months", [0.0, -1.0, 12.01, float("nan")])
