@@ -99,12 +99,9 @@ def hazard_scores(watched: Watched, survivors: float, threads: int) -> HazardSco
         groups=frame.supplier_ids[rows], fold=split.fold, params=settings.params, survivors=survivors,
         threads=threads,
     )  # fmt: skip
-    fit, periods = found.learned.fit, found.periods
-    of = rows[periods.row]
-    line = calibrate(
-        fit.margins_out_of_fold, periods.y, as_of=frame.as_of[of], suppliers=frame.supplier_ids[of], policy=settings.calibration
-    )
-    return HazardScorer(fit.model_text, found.put_right(line), settings.scale).score(frame.values[split.test])
+    of, log_odds = rows[found.periods.row], found.log_odds_out_of_fold
+    line = calibrate(log_odds, found.periods.y, as_of=frame.as_of[of], suppliers=frame.supplier_ids[of], policy=settings.calibration)
+    return HazardScorer(found.model_text, found.by_month(line), settings.scale).score(frame.values[split.test])
 
 
 def measures(y: Floats, pd: Floats) -> dict[str, float]:

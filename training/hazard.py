@@ -2,11 +2,13 @@
 
 A row of a supplier becomes one row for every month it was watched and had not defaulted before; one booster learns whether it
 defaults in that month (Singer and Willett, Journal of Educational Statistics 18, 1993). The month is a column that no tree shares
-with another, so the log-odds of default in month t are f(x) + g(t): proportional odds (Cox 1972, section 6). Suppliers rank alike at
-every horizon, and f(x) divides into contributions that do not depend on the month. docs/decisions/0014.
+with another, so a margin is f(x) + g(t), and f(x) divides into contributions that do not depend on the month. What is known today says
+more of the next months than of later ones: each month t has its own affine map of the margin to log-odds, a_t + b_t (f(x) + g(t)) with
+b_t above 0. Suppliers so rank alike at every horizon. docs/decisions/0014.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,9 +16,10 @@ from numpy.typing import NDArray
 
 from credit.errors import OutOfRange, TrainingFailed
 from credit.scale import Scale
+from training.calibrate import likeliest_line
 from training.fit import Progress
 from training.params import BoosterParams
-from training.recipe import Columns, Learned, learn
+from training.recipe import Columns, learn
 from training.scorer import Calibration, Scorer
 from training.trees import parse_trees
 
@@ -26,6 +29,8 @@ Ints = NDArray[np.intp]
 MONTHS = 12
 MONTH = "month_ahead"
 """The column of the month, last of all."""
+MONTH_SD = 0.5
+"""How far, by the prior's deviation, the level and the slope of a month's map may lie from those of all months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +44,30 @@ class Periods:
 
 @dataclass(frozen=True, slots=True)
 class LearnedHazard:
-    """What was learnt from the rows by month, ``periods``, of which ``survivors`` is the share of months without default."""
+    """What was learnt from the rows by month, ``periods``, of which ``survivors`` is the share of months without default.
 
-    learned: Learned
+    ``log_odds_out_of_fold`` are of the rows by month as they were drawn, from boosters that never saw the row's supplier.
+    """
+
+    model_text: str
+    rounds: int
     periods: Periods
     survivors: float
+    log_odds_out_of_fold: Values
+    drawn_maps: tuple[Calibration, ...]
 
-    @property
-    def calibration(self) -> Calibration:
-        """Map of the margins to log-odds of default in a month."""
-        return self.put_right(self.learned.calibration)
+    def by_month(self, line: Calibration | None = None) -> tuple[Calibration, ...]:
+        """Return for months 1 to 12 the map of the margin to the log-odds of default in the month.
 
-    def put_right(self, line: Calibration) -> Calibration:
-        """Return a map fitted to ``periods`` for all months: where outcomes are drawn by their kind the level alone is wrong.
+        ``line`` is a further map of the log-odds out of fold, fitted to the rows as drawn: by default none.
 
         Notes
         -----
-        By the logarithm of the share. Prentice and Pyke, Biometrika 66 (1979).
+        Where months without default are drawn the level alone is wrong, by the logarithm of their share: Prentice and Pyke,
+        Biometrika 66 (1979).
         """
-        return replace(line, intercept=line.intercept + math.log(self.survivors))
+        after, shift = line or Calibration(slope=1.0, intercept=0.0), math.log(self.survivors)
+        return tuple(Calibration(after.slope * m.slope, after.intercept + after.slope * m.intercept + shift) for m in self.drawn_maps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +205,27 @@ def learn_hazard(
         threads=threads,
         progress=progress,
     )
-    _require_apart(learned.fit.model_text, width)
-    return LearnedHazard(learned, periods, survivors)
+    fit = learned.fit
+    _require_apart(fit.model_text, width)
+    maps = _map_months(fit.margins_out_of_fold, periods, learned.calibration)
+    slope, intercept = (np.array(parts)[periods.month - 1] for parts in zip(*((m.slope, m.intercept) for m in maps), strict=True))
+    return LearnedHazard(fit.model_text, fit.rounds, periods, survivors, intercept + slope * fit.margins_out_of_fold, maps)
+
+
+def _map_months(margins: Values, periods: Periods, whole: Calibration) -> tuple[Calibration, ...]:
+    """Return each month's likeliest map, drawn to that of all months."""
+    found = []
+    for month in range(1, MONTHS + 1):
+        rows = np.flatnonzero(periods.month == month)
+        middle = float(margins[rows].mean()) if len(rows) else 0.0
+        level, slope = likeliest_line(
+            np.column_stack([np.ones(len(rows)), margins[rows] - middle]),
+            periods.y[rows],
+            prior=np.array([whole.intercept + whole.slope * middle, whole.slope]),
+            prior_sd=np.array([MONTH_SD, MONTH_SD]),
+        ).tolist()
+        found.append(Calibration(slope=slope, intercept=level - slope * middle))
+    return tuple(found)
 
 
 class HazardScorer:
@@ -209,9 +238,11 @@ class HazardScorer:
     they are no reading of the PD on the scale: log-odds of a 12-month PD are not affine in f(x). The PD is the curve's.
     """
 
-    def __init__(self, model_text: str, calibration: Calibration, scale: Scale) -> None:
+    def __init__(self, model_text: str, by_month: Sequence[Calibration], scale: Scale) -> None:
         """Read the month's part g(t) off the booster, and refuse one that mixes the month with another column."""
-        scorer = Scorer.from_text(model_text, calibration, scale)
+        if len(by_month) != MONTHS:
+            raise OutOfRange(f"a hazard model needs a map for each of {MONTHS} months, found {len(by_month)}")
+        scorer = Scorer.from_text(model_text, Calibration(slope=1.0, intercept=0.0), scale)
         self.width = scorer.width - 1
         if scorer.names[-1] != MONTH:
             raise OutOfRange(f"the last column of a hazard model must be {MONTH}, found {scorer.names[-1]}")
@@ -219,12 +250,13 @@ class HazardScorer:
         self._scorer, self._log_odds_per_point = scorer, -1.0 / scale.factor
         rows = np.full((MONTHS, self.width + 1), np.nan)
         rows[:, -1] = np.arange(1, MONTHS + 1)
-        base = scorer.base_points + scorer.score(rows).contributions[:, -1]
-        self._log_odds: Values = (base - scale.offset) * self._log_odds_per_point
+        margins = (scorer.base_points + scorer.score(rows).contributions[:, -1] - scale.offset) * self._log_odds_per_point
+        self._slopes = np.array([month.slope for month in by_month])
+        self._log_odds: Values = np.array([month.intercept for month in by_month]) + self._slopes * margins
         hazard = 1.0 / (1.0 + np.exp(-self._log_odds))
         pd = float(-np.expm1(np.log1p(-hazard).sum()))
-        # d logit PD / d f = (sum of hazards) / PD, where PD = 1 - product of (1 - hazard) and d hazard / d f = hazard (1 - hazard).
-        self._stretch = float(hazard.sum()) / pd
+        # d logit PD / d f = (sum of slope * hazard) / PD, where PD = 1 - product of (1 - hazard), d hazard / d f = slope hazard (1 - hazard).
+        self._stretch = float(self._slopes @ hazard) / pd
         self.base_points = scale.points(pd)
 
     def score(self, values: Values) -> HazardScores:
@@ -237,7 +269,7 @@ class HazardScorer:
         points = np.add.accumulate(steps, axis=1)[:, -1].copy()
         # From the points themselves, so that equal points have equal curves and more points never a riskier one.
         f = (points - self.base_points) / self._stretch * self._log_odds_per_point
-        log_stay = -np.logaddexp(0.0, f[:, None] + self._log_odds)
+        log_stay = -np.logaddexp(0.0, f[:, None] * self._slopes + self._log_odds)
         log_survival = np.column_stack([np.zeros(len(values)), np.add.accumulate(log_stay, axis=1)])
         return HazardScores(points, self.base_points, contributions, log_survival)
 

@@ -11,7 +11,6 @@ from credit.outcome import OutcomePolicy
 from credit.scale import Scale
 from tests.training.loans import Loan, paid, unpaid
 from tests.training.tables import raw_tables
-from training.fit import Fit
 from training.hazard import MONTHS, HazardScorer, HazardScores, LearnedHazard, learn_hazard, month_of_default, periods_of
 from training.labels import label_outcomes
 from training.measures import auc, calibration_line
@@ -29,11 +28,15 @@ MONTHLY = -4.5 + 1.2 * np.sin(np.arange(MONTHS) / 2.0)
 """The world's log-odds of default in months 1 to 12, where everything else is average."""
 
 
+FADING = np.linspace(1.4, 0.6, MONTHS)
+"""How much what is known today says of each month."""
+
+
 def drawn(seed: int = 1, rows: int = ROWS) -> tuple[Floats, Ints, Floats]:
     """Return values, the month of default (0: none), and the true hazards, shape (n, 12)."""
     generator = np.random.default_rng(seed)
     values = generator.normal(size=(rows, 3))
-    log_odds = (1.1 * values[:, 0] - 0.7 * values[:, 1])[:, None] + MONTHLY
+    log_odds = (1.1 * values[:, 0] - 0.7 * values[:, 1])[:, None] * FADING + MONTHLY
     hazards = 1.0 / (1.0 + np.exp(-log_odds))
     happens = generator.random((rows, MONTHS)) < hazards
     values[generator.random((rows, 3)) < 0.03] = np.nan
@@ -51,7 +54,7 @@ def learnt(*, is_censored: bool = False, survivors: float = 1.0) -> LearnedHazar
 
 
 def scorer(found: LearnedHazard) -> HazardScorer:
-    return HazardScorer(found.learned.fit.model_text, found.calibration, Scale())
+    return HazardScorer(found.model_text, found.by_month(), Scale())
 
 
 @functools.cache
@@ -72,9 +75,9 @@ def test_contributions_are_f_whatever_the_month() -> None:
     """Differences of the booster's own margins, month by month, are the differences of points."""
     import lightgbm as lgb
 
-    fit, calibration = learnt().learned.fit, learnt().calibration
+    found = learnt()
     values = drawn(seed=2)[0][:200]
-    booster = lgb.Booster(model_str=fit.model_text)
+    booster = lgb.Booster(model_str=found.model_text)
     margins = [booster.predict(np.column_stack([values, np.full(200, m)]), raw_score=True, num_threads=1) for m in range(1, MONTHS + 1)]
     f = np.asarray(margins).T
     assert np.ptp(f, axis=1).min() > 0.5  # months differ
@@ -82,7 +85,7 @@ def test_contributions_are_f_whatever_the_month() -> None:
     points = scored().points[:200]
     ratio = (points - points[0])[1:] / (f[1:, 0] - f[0, 0])
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
-    curve = np.asarray(calibration.intercept + calibration.slope * f)
+    curve = np.array([m.intercept for m in found.by_month()]) + np.array([m.slope for m in found.by_month()]) * f
     survival = np.cumprod(1.0 / (1.0 + np.exp(curve)), axis=1)
     np.testing.assert_allclose(np.exp(scored().log_survival[:200, 1:]), survival, rtol=1e-9)
 
@@ -129,6 +132,16 @@ def test_the_curve_is_that_of_the_world_it_was_drawn_from(is_censored: bool, sur
         assert calibration_line(y, pd)[0] == pytest.approx(1.0, abs=0.3)
 
 
+def test_what_is_known_today_says_less_of_later_months() -> None:
+    slopes = [month.slope for month in learnt().by_month()]
+    assert np.mean(slopes[:4]) > 1.2 * np.mean(slopes[-4:])
+
+
+def test_a_map_for_every_month_is_needed() -> None:
+    with pytest.raises(OutOfRange, match="each of 12 months, found 11"):
+        HazardScorer(learnt().model_text, learnt().by_month()[:-1], Scale())
+
+
 def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None:
     values, months, _ = drawn()
     periods = periods_of(months, np.full(ROWS, MONTHS))
@@ -136,12 +149,11 @@ def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None
     by_month = np.column_stack([values[periods.row], periods.month])
     learned = learn(by_month, periods.y, mixed, seed=7, groups=periods.row, params=QUICK)
     with pytest.raises(TrainingFailed, match="mixes it"):
-        HazardScorer(learned.fit.model_text, learned.calibration, Scale())
+        HazardScorer(learned.fit.model_text, [learned.calibration] * MONTHS, Scale())
 
 
 def test_the_directions_are_kept_and_proved() -> None:
-    fit: Fit = learnt().learned.fit
-    certificate = prove(fit.model_text, (*COLUMNS.names, "month_ahead"), (*COLUMNS.directions, 0))
+    certificate = prove(learnt().model_text, (*COLUMNS.names, "month_ahead"), (*COLUMNS.directions, 0))
     assert certificate.verdict == "monotone"
     rows = np.repeat([[0.3, 0.2, 0.1]], 9, axis=0)
     rows[:, 0] = np.linspace(-2, 2, 9)
