@@ -145,15 +145,18 @@ def _with_conditions(
     terms: Terms, application: Application, collateral: Collateral, limit: Line, sheet: Worksheet
 ) -> tuple[Terms, list[RuleFired]]:
     """Add what belongs to the product: registration, payouts by milestone, top-up thresholds."""
-    register = fire("REGISTER_PLEDGE", source="Civil Code, articles 445 and 768; Decision of the State Council, Guo Fa [2020] 18")
+    registry = "State Council Decision Guo Fa [2020] 18 on unified registration of security over movables and rights"
     match application:
         case ReceivablesApplication():
-            return terms, [register]
+            return terms, [fire("REGISTER_PLEDGE", source=f"Civil Code, articles 445 and 768; {registry}")]
         case PurchaseOrdersApplication():
             return replace(terms, payouts=payouts(application, collateral, limit, sheet)), []
         case StockApplication():
             call = fire("TOP_UP", sheet.policy("stock.call_ltv"), sheet.policy("stock.top_up_days"))
-            return replace(terms, top_up=top_up_terms(application, collateral, limit, sheet)), [register, call]
+            return replace(terms, top_up=top_up_terms(application, collateral, limit, sheet)), [
+                fire("REGISTER_PLEDGE", source=f"{registry}; for legal review"),
+                call,
+            ]
         case _:
             assert_never(application)
 

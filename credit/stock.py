@@ -88,7 +88,8 @@ def top_up(*, debt: int, lots: Iterable[StockLot], initial_ltv: int, on: date, c
 
     Notes
     -----
-    A loan-to-value equal to a threshold has reached it. Either the stock or the cash that is named restores the start.
+    A loan-to-value equal to a threshold has reached it; it is rounded down, so that nothing below does. Either the
+    stock or the cash that is named restores the start.
     """
     if debt < 0 or not 0 < initial_ltv <= 1_000_000:
         raise OutOfRange(f"debt must not be below 0 and initial_ltv lie between 1 and 1,000,000 ppm, found {debt} and {initial_ltv}")
@@ -116,7 +117,7 @@ def _state(owed: Line, value: Line, sheet: Worksheet) -> PledgeState:
         return PledgeState.COVERED
     if value.value == 0:
         return PledgeState.SALE
-    ltv = sheet.work_out("top_up.current_ltv", Operation.RATIO_UP, [owed, value], "ppm").value
+    ltv = sheet.work_out("top_up.current_ltv", Operation.RATIO, [owed, value], "ppm").value
     if ltv >= sheet.policy("stock.sale_ltv").value:
         return PledgeState.SALE
     return PledgeState.CALL if ltv >= sheet.policy("stock.call_ltv").value else PledgeState.COVERED

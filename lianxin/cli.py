@@ -9,9 +9,13 @@ import typer
 
 from credit.errors import LianxinError
 from lianxin import (
+    admin_command,
+    advise_command,
+    audit_command,
     catalogue_command,
     data_commands,
     demo_command,
+    doctor_command,
     model_commands,
     monitor_command,
     release_commands,
@@ -33,6 +37,16 @@ keys_app = typer.Typer(help="API keys of the service.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(keys_app, name="keys")
+admin_app = typer.Typer(help="Tenants, keys and consents of the service.", no_args_is_help=True)
+tenants_app = typer.Typer(help="Banks, suppliers' logins and operators.", no_args_is_help=True)
+admin_keys_app = typer.Typer(help="Keys of tenants.", no_args_is_help=True)
+consents_app = typer.Typer(help="Consents of suppliers to banks.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit chain: verify, replay, anchor.", no_args_is_help=True)
+app.add_typer(admin_app, name="admin")
+admin_app.add_typer(tenants_app, name="tenants")
+admin_app.add_typer(admin_keys_app, name="keys")
+admin_app.add_typer(consents_app, name="consents")
+app.add_typer(audit_app, name="audit")
 
 app.command("simulate")(data_commands.simulate)
 import_app.command("olist")(data_commands.import_olist)
@@ -51,12 +65,27 @@ app.command("release")(release_commands.release)
 app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
+app.command("advise")(advise_command.advise)
 app.command("monitor")(monitor_command.monitor)
 app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)
 keys_app.command("create")(service_commands.keys_create)
 keys_app.command("list")(service_commands.keys_list)
 keys_app.command("revoke")(service_commands.keys_revoke)
+tenants_app.command("create")(admin_command.tenants_create)
+tenants_app.command("list")(admin_command.tenants_list)
+tenants_app.command("close")(admin_command.tenants_close)
+admin_keys_app.command("create")(admin_command.keys_create)
+admin_keys_app.command("list")(service_commands.keys_list)
+admin_keys_app.command("rotate")(admin_command.keys_rotate)
+admin_keys_app.command("revoke")(service_commands.keys_revoke)
+consents_app.command("record")(admin_command.consents_record)
+consents_app.command("list")(admin_command.consents_list)
+consents_app.command("withdraw")(admin_command.consents_withdraw)
+audit_app.command("verify")(audit_command.verify)
+audit_app.command("replay")(audit_command.replay)
+audit_app.command("anchor")(audit_command.anchor)
+app.command("doctor")(doctor_command.doctor)
 app.command("demo")(demo_command.demo)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from features.quality import QualityReport
     from features.read import RawTables
     from serving.server import RunningService
+
+BANK = "Demo Bank"
 
 
 @dataclass(slots=True)
@@ -65,8 +67,13 @@ class Demo:
         )
 
     def _announce(self, running: "RunningService", supplier: str) -> None:
-        """Say what to open, and give one line to paste."""
-        key = running.create_key("demo")
+        """Make the demo's bank, its key and consents, say what to open, and give one line to paste."""
+        from serving.schemas import Purpose
+
+        key = running.create_key(BANK)
+        ends = datetime.now(UTC) + timedelta(days=365)
+        purposes = (Purpose.CREDIT_APPLICATION, Purpose.PORTFOLIO_REVIEW)
+        running.record_consents(BANK, [str(each) for each in running.ledger.supplier_ids], purposes, ends)
         home = self.home.resolve()
         ui = (
             f"{shlex.quote(str(Path(sys.executable).parent / 'mlflow'))} ui --backend-store-uri sqlite:///{home.name}/mlflow.db --port 5000"
@@ -74,6 +81,7 @@ class Demo:
         body = json.dumps({"supplier_id": supplier, "purpose": "credit_application"})
         print(
             f"""
+  bank          "{BANK}", made for this demo; its {len(running.ledger.supplier_ids)} simulated suppliers are on record with their consent
   report page   {running.login_link(key, f"/report/{supplier}?lang=zh")}
                 (opens once, within an hour; afterwards log in with the key at {running.url}/login)
   API           {running.url}/docs

@@ -5,20 +5,23 @@ from starlette.staticfiles import StaticFiles
 
 from features.ledger import Ledger
 from serving.assess import scored_features
+from serving.metrics import Metrics
 from serving.middleware import Envelope
 from serving.openapi import describe_api
 from serving.pages import FOLDER
 from serving.problems import install_problem_handlers
-from serving.routes import documentation, health, models, pages, scores
+from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
 from serving.sessions import Sessions
 from serving.settings import ServiceSettings
+from serving.signing_keys import SigningKeys
 from serving.store import Store
+from serving.tokens import Tokens
 from training.bundle import ScoringBundle
 
 
-def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger, store: Store) -> FastAPI:
-    """Put the application together.
+def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger, store: Store, keys: SigningKeys | None = None) -> FastAPI:
+    """Put the application together; without ``keys`` that are kept, its tokens end with the process.
 
     Raises
     ------
@@ -35,8 +38,10 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
         redirect_slashes=False,
         dependencies=[Depends(note_route)],
     )
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes))
-    for routes in (scores, models, health, pages, documentation):
+    tokens = Tokens((keys or SigningKeys.draw()).token, settings.token_minutes)
+    metrics = Metrics(bundle.version, bundle.content_hash)
+    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics)
+    for routes in (scores, consents, lookups, oauth, models, health, operations, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -5,20 +5,28 @@ not exist, with the reference supplier's values.
 """
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from features.columns import Tier
+from serving.access import SCOPES_OF, TenantKind
 from serving.assess import Assessment, assess, assess_row
-from serving.explain import Occasion, score_body
+from serving.explain import Occasion, current_model, score_body
 from serving.languages import Language, words
 from serving.schemas import Purpose
 from serving.service import Service
+from serving.store import feature_snapshot
+from serving.tiers import body_within
 
 NOBODY = "S-EXAMPLE"
 _USUAL_COUNTS = (12.0, 120.0, 110.0, 45.0)
 """Months with orders, orders, deliveries and reviews of the supplier that does not exist."""
+TOKEN_ERRORS = frozenset({"invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"})
 _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
+_BANK = uuid.UUID("0d9f3a52-7c1e-4b8d-9e6a-3f2b1c0d4e5f")
+_CONSENT = uuid.UUID("a3c5e7f9-1b2d-4e6f-8a0b-c1d2e3f4a5b6")
 _REQUEST_ID = "b0c9a7e4d2f14f0c8a6b5e3d1c2f4a68"
 
 
@@ -32,10 +40,61 @@ def request_example(service: Service) -> dict[str, Any]:
 
 
 def score_example(service: Service) -> dict[str, Any]:
-    """Return the answer to `request_example`; the score's id is made up."""
+    """Return the answer to `request_example` as a bank with a consent gets it; its ids and its place in the audit are made up."""
     occasion = Occasion(_ID, _REQUEST_ID, Purpose.CREDIT_APPLICATION, Language.EN)
-    body = score_body(service.bundle, service.ledger, _assessment(service), occasion)
-    return body.model_dump(mode="json", by_alias=True)
+    assessment = _assessment(service)
+    body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), Tier.CONSENT, service.bundle, Language.EN)
+    place = {"sequence": 1, "feature_snapshot_sha256": feature_snapshot(assessment.values), "chain_hash": "0" * 64}
+    return body.model_dump(mode="json", by_alias=True) | {"consent_ref": str(_CONSENT), "tier": Tier.CONSENT.value, "audit": place}
+
+
+def consent_request_example() -> dict[str, Any]:
+    """Return a body for POST /v1/consents; the bank is made up."""
+    ends = (datetime.now(UTC) + timedelta(days=365)).date()
+    return {"bank_id": str(_BANK), "purpose": Purpose.CREDIT_APPLICATION.value, "expires_on": ends.isoformat(), "tier": Tier.CONSENT.value}
+
+
+def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
+    """Return an example of the good answer of every operation."""
+    score, supplier = score_example(service), service.settings.example_supplier or NOBODY
+    model = current_model(service.bundle, service.ledger, Language.EN).model_dump(mode="json", by_alias=True)
+    given, ends = datetime.now(UTC).replace(microsecond=0), datetime.now(UTC).replace(microsecond=0) + timedelta(days=365)
+    about = {"bank_id": str(_BANK), "supplier_id": supplier, "purpose": Purpose.CREDIT_APPLICATION.value}
+    consent = {
+        "id": str(_CONSENT),
+        **about,
+        "tier": "consent",
+        "granted_at": _instant(given),
+        "expires_at": _instant(ends),
+        "withdrawn_at": None,
+    }
+    look = {"at": _instant(given), **about, "operation": "score", "consent_id": str(_CONSENT), "score_id": str(_ID)}
+    token = {"access_token": "eyJhbGciOi...", "token_type": "Bearer", "expires_in": service.tokens.seconds}
+    return {
+        ("/v1/scores", "post"): score,
+        ("/v1/scores/{score_id}", "get"): score,
+        ("/v1/models/current", "get"): model,
+        ("/v1/oauth/token", "post"): token | {"scope": " ".join(sorted(SCOPES_OF[TenantKind.BANK]))},
+        ("/v1/banks", "get"): {"items": [{"id": str(_BANK), "name": "Bank A"}]},
+        ("/v1/consents", "post"): consent,
+        ("/v1/consents", "get"): {"items": [consent], "next": None},
+        ("/v1/consents/{consent_id}", "get"): consent,
+        ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": _instant(given)},
+        ("/v1/lookups", "get"): {"items": [look], "next": None},
+        ("/metrics", "get"): "lianxin_scores_total 1.0\n",
+        ("/healthz", "get"): {"status": "alive"},
+        ("/readyz", "get"): {"status": "ready"},
+    }
+
+
+def path_examples() -> dict[str, tuple[str, str]]:
+    """Return an example and a description of every id in a path."""
+    return {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
+
+
+def _instant(moment: datetime) -> str:
+    """Return an instant as it is sent."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _assessment(service: Service) -> Assessment:
@@ -50,7 +109,7 @@ def _assessment(service: Service) -> Assessment:
 def problem_example(service: Service, status: int, code: str, language: Language) -> dict[str, Any]:
     """Return the body of a problem."""
     spoken = words(language)
-    facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536}
+    facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536, "scope": "score:write", "seconds": 2}
     field = {"validation_failed": ("/supplier_id", "string_too_long"), "body_not_json": ("", "key_twice")}.get(code)
     return {
         "type": f"/docs#{code}",
@@ -60,4 +119,5 @@ def problem_example(service: Service, status: int, code: str, language: Language
         "instance": f"urn:lianxin:request:{_REQUEST_ID}",
         "request_id": _REQUEST_ID,
         "errors": [{"pointer": field[0], "code": field[1], "detail": spoken.text(f"field.{field[1]}")}] if field else [],
+        **({"error": code} if code in TOKEN_ERRORS else {}),
     }

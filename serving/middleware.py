@@ -61,6 +61,7 @@ class Envelope:
                 headers["X-Request-Id"] = request_id
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                headers.update(scope["state"].get("rate", {}))
                 headers.setdefault("Cache-Control", "no-store")
             elif is_head:
                 message = {**message, "body": b""}
@@ -74,10 +75,11 @@ class Envelope:
                 raise
             await problem(request, 500, "internal")(scope, receive, send_with_headers)
         finally:
-            self._log(scope, status, time.perf_counter() - began, request_id)
+            self._note(scope, status, time.perf_counter() - began, request_id)
 
-    def _log(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        """Write one line of ids and figures; the route's pattern stands for the path."""
+    def _note(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        """Count the request and write one line of ids and figures; the route's pattern stands for the path."""
+        scope["app"].state.service.metrics.request(scope["method"], scope["state"].get("route"), status, seconds)
         line = {
             "request_id": request_id,
             "method": scope["method"],

@@ -6,36 +6,53 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from serving.examples import problem_example, request_example, score_example
-from serving.explain import current_model
+from serving.access_schemas import ConsentRequest, TokenProblem
+from serving.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
 from serving.languages import Language
 from serving.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
 
 DESCRIPTION: Final = (
-    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`. "
+    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
+    "from `/v1/oauth/token` as `Authorization: Bearer`. A bank needs the consent of the supplier it asks about. "
     "Errors are RFC 9457 problems in the language of `Accept-Language` (zh-CN, en). "
     "Every answer carries `X-Request-Id`; a valid one you send is kept."
 )
-_ALWAYS: Final = ((401, "not_authenticated"), (500, "internal"), (503, "not_ready"))
+_FAILURES: Final = ((500, "internal"), (503, "not_ready"))
+_ALWAYS: Final = ((401, "not_authenticated"), (403, "scope_missing"), (429, "rate_limited"), *_FAILURES)
+_BODY: Final = ((400, "body_not_json"), (413, "body_too_large"), (415, "media_type_refused"), (422, "validation_failed"))
+_CREATE: Final = (*_BODY, (400, "idempotency_key_missing"), (422, "idempotency_key_reused"), *_ALWAYS)
 PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/scores", "post"): (
-        (400, "body_not_json"),
-        (400, "idempotency_key_missing"),
+        (403, "consent_missing"),
         (404, "supplier_unknown"),
         (409, "request_in_flight"),
-        (413, "body_too_large"),
-        (415, "media_type_refused"),
-        (422, "validation_failed"),
         (422, "as_of_out_of_range"),
-        (422, "idempotency_key_reused"),
-        *_ALWAYS,
+        *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
     ("/v1/models/current", "get"): _ALWAYS,
+    ("/v1/oauth/token", "post"): (
+        (400, "invalid_request"),
+        (400, "unsupported_grant_type"),
+        (400, "invalid_scope"),
+        (400, "body_not_json"),
+        (401, "invalid_client"),
+        (413, "body_too_large"),
+        (415, "media_type_refused"),
+        (429, "rate_limited"),
+        *_FAILURES,
+    ),
+    ("/v1/banks", "get"): _ALWAYS,
+    ("/v1/consents", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/consents", "post"): ((404, "bank_unknown"), *_CREATE),
+    ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
+    ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
+    ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/metrics", "get"): _ALWAYS,
     ("/healthz", "get"): ((500, "internal"),),
-    ("/readyz", "get"): ((500, "internal"), (503, "not_ready")),
+    ("/readyz", "get"): _FAILURES,
 }
 
 
@@ -52,7 +69,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    _, defined = models_json_schema([(Problem, "serialization"), (ScoreRequest, "validation")], ref_template="#/components/schemas/{model}")
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
+    _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -61,7 +79,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         operation = schema["paths"][path][method]
         operation["responses"].pop("422", None)
         for status in sorted({status for status, _ in problems}):
-            operation["responses"][str(status)] = _problem_response(service, status, [c for s, c in problems if s == status])
+            of_status = list(dict.fromkeys(code for each, code in problems if each == status))
+            operation["responses"][str(status)] = _problem_response(service, status, of_status)
     _put_examples(schema, service)
     return schema
 
@@ -74,26 +93,37 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
         for language in (Language.EN, Language.ZH_CN)
     }
     titles = [problem_example(service, status, code, Language.EN)["title"] for code in codes]
-    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    kind = "TokenProblem" if TOKEN_ERRORS & set(codes) else "Problem"
+    content = {"schema": {"$ref": f"#/components/schemas/{kind}"}, "examples": examples}
     return {"description": "; ".join(titles), "content": {PROBLEM_TYPE: content}}
 
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
-    """Add the request's body and the examples of what is answered."""
-    score = score_example(service)
-    post = schema["paths"]["/v1/scores"]["post"]
-    post["requestBody"] = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoreRequest"}, "example": request_example(service)}},
-    }
-    for parameter in post["parameters"]:
-        if parameter["name"] == "Idempotency-Key":
-            parameter.update(required=True, example="3b0f6a52-first-try", schema={"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"})
-    post["responses"]["201"]["content"]["application/json"]["example"] = score
-    read = schema["paths"]["/v1/scores/{score_id}"]["get"]
-    read["parameters"][0].update(example=score["id"], description="The `id` of a score.")
-    read["responses"]["200"]["content"]["application/json"]["example"] = score
-    model = current_model(service.bundle, service.ledger, Language.EN).model_dump(mode="json", by_alias=True)
-    schema["paths"]["/v1/models/current"]["get"]["responses"]["200"]["content"]["application/json"]["example"] = model
-    for path, status in (("/healthz", "alive"), ("/readyz", "ready")):
-        schema["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["example"] = {"status": status}
+    """Add the requests' bodies, and the examples of what is sent and answered."""
+    bodies = {"/v1/scores": ("ScoreRequest", request_example(service)), "/v1/consents": ("ConsentRequest", consent_request_example())}
+    for path, (name, example) in bodies.items():
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
+        schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
+    places = path_examples()
+    for (path, method), example in answer_examples(service).items():
+        operation = schema["paths"][path][method]
+        for parameter in operation.get("parameters", ()):
+            if parameter["name"] == "Idempotency-Key":
+                parameter.update(
+                    required=True, example="3b0f6a52-first-try", schema={"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"}
+                )
+            elif parameter["name"] in places:
+                value, description = places[parameter["name"]]
+                parameter.update(example=value, description=description)
+        good = next(status for status in operation["responses"] if status.startswith("2"))
+        for content in operation["responses"][good]["content"].values():
+            content["example"] = example
+
+
+def _token_form() -> dict[str, Any]:
+    """Describe the form of the token endpoint."""
+    texts = {"grant_type": "client_credentials", "client_id": "3f9a0c51d2e7", "client_secret": "lx_3f9a0c51d2e7_..."}
+    properties = {name: {"type": "string"} for name in (*texts, "scope")}
+    form = {"type": "object", "properties": properties, "required": ["grant_type"]}
+    return {"application/x-www-form-urlencoded": {"schema": form, "example": texts}}

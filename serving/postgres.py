@@ -277,14 +277,14 @@ def _stale_socket_folder(data: Path) -> Path | None:
     return Path(lines[4].strip()) if len(lines) > 4 and lines[4].strip() else None
 
 
-def running_owner_url(folder: Path) -> URL | None:
-    """Return the owner's address of a server that runs on the folder, whoever started it; None where none runs."""
+def running_urls(folder: Path) -> tuple[URL, URL] | None:
+    """Return the owner's and the application's address of a server that runs on the folder, whoever started it; None where none runs."""
     place = place_for(folder)
     found = running_postmaster(place / "data")
     if found is None or not found.is_ready:
         return None
-    owner = read_or_make_credentials(place, has_data=True).owner
-    return _url(OWNER_ROLE, owner, found.socket_folder)
+    kept = read_or_make_credentials(place, has_data=True)
+    return _url(OWNER_ROLE, kept.owner, found.socket_folder), _url(APP_ROLE, kept.app, found.socket_folder)
 
 
 def _url(role: str, password: str, socket_folder: Path | None) -> URL:

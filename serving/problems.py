@@ -30,16 +30,26 @@ from serving.languages import Language, choose_language, words
 from serving.pages import page
 from serving.refusals import (
     AsOfOutOfRange,
+    BankUnknown,
     BodyNotJson,
     BodyTooLarge,
+    ClientUnknown,
+    ConsentMissing,
+    ConsentUnknown,
     CrossSiteRefused,
+    GrantTypeUnsupported,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
     NotAuthenticated,
+    RateLimited,
     RequestInFlight,
+    ScopeMissing,
+    ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    TokenRefusal,
+    TokenRequestInvalid,
 )
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -47,8 +57,16 @@ RETRY_SECONDS: Final = 2
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
+    TokenRequestInvalid: (400, "invalid_request"),
+    GrantTypeUnsupported: (400, "unsupported_grant_type"),
+    ScopeRefused: (400, "invalid_scope"),
     NotAuthenticated: (401, "not_authenticated"),
+    ClientUnknown: (401, "invalid_client"),
+    ConsentMissing: (403, "consent_missing"),
+    ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
+    BankUnknown: (404, "bank_unknown"),
+    ConsentUnknown: (404, "consent_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     RequestInFlight: (409, "request_in_flight"),
@@ -58,6 +76,7 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
     LedgerUnreadable: (503, "not_ready"),
@@ -68,7 +87,7 @@ FIELD_CODES: Final = frozenset(
     {
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
-        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "invalid",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -82,6 +101,7 @@ def problem(
     errors: Sequence[tuple[str, str]] = (),
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Response:
     """Build a problem response.
 
@@ -91,6 +111,8 @@ def problem(
         Pairs of JSON pointer and field code; pointers name fields of ours only.
     facts
         Values of ours that the text mentions.
+    more
+        Further members of the body, as RFC 9457 allows.
     """
     language = language_of(request)
     spoken = words(language)
@@ -108,6 +130,7 @@ def problem(
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
         "errors": [{"pointer": where, "code": what, "detail": spoken.text(f"field.{what}")} for where, what in errors],
+        **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
@@ -146,12 +169,18 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     status, code = describe(error)
     if status >= 500:
         log.error("refused", exc_info=error, extra={"request_id": request_id_of(request), "code": code})
-    headers = {401: {"WWW-Authenticate": 'ApiKey realm="lianxin"'}, 409: {"Retry-After": "1"}}.get(status, {})
-    if status == 503:
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
-    return problem(request, status, code, errors=errors, facts=facts, headers=headers)
+    headers = {
+        401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
+        409: {"Retry-After": "1"},
+        429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
+        503: {"Retry-After": str(RETRY_SECONDS)},
+    }.get(status, {})
+    if isinstance(error, ClientUnknown):
+        headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
+    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
+    more = {"error": code} if isinstance(error, TokenRefusal) else {}
+    return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
@@ -169,7 +198,7 @@ def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
         path = path[:-1]
     if where != "body":
         path.insert(0, where)
-    code = "date" if kind.startswith("date") else kind
+    code = next((form for form in ("date", "uuid") if kind.startswith(form)), kind)
     return "".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid"
 
 

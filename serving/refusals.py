@@ -20,6 +20,62 @@ class KeyRefused(ServiceRefusal):
     """A key's name or prefix is not of the form they have, or no live key has the prefix."""
 
 
+class TenantRefused(ServiceRefusal):
+    """A tenant is not there, or there is one of that name already."""
+
+
+class AuditRowUnknown(ServiceRefusal):
+    """A tenant's chain has no score at that sequence."""
+
+
+class ReplayRefused(ServiceRefusal):
+    """An audit row names another bundle than the one at hand."""
+
+
+class AuditBroken(ServiceRefusal):
+    """A chain of the audit is not what it was, or a replay came out otherwise."""
+
+
+class ScopeMissing(ServiceRefusal):
+    """The key or token may not do this; ``scope`` among the facts is what it lacks."""
+
+
+class RateLimited(ServiceRefusal):
+    """The tenant asks more often than it may; ``seconds`` among the facts says how long to wait."""
+
+
+class ConsentMissing(ServiceRefusal):
+    """No live consent of the supplier for this bank and purpose, whether or not there is such a supplier."""
+
+
+class ConsentUnknown(ServiceRefusal):
+    """There is no consent of that id among those the caller may see."""
+
+
+class BankUnknown(ServiceRefusal):
+    """There is no open bank of that id."""
+
+
+class TokenRefusal(ServiceRefusal):
+    """Root of what the token endpoint refuses; the problem's code is the error of RFC 6749, section 5.2."""
+
+
+class TokenRequestInvalid(TokenRefusal):
+    """A parameter is missing, stands twice, or the credentials come in two ways."""
+
+
+class ClientUnknown(TokenRefusal):
+    """The client is not known, its secret is wrong, or its key has ended."""
+
+
+class GrantTypeUnsupported(TokenRefusal):
+    """Another grant than client credentials is asked for."""
+
+
+class ScopeRefused(TokenRefusal):
+    """A scope is asked for that the key does not have."""
+
+
 class CrossSiteRefused(ServiceRefusal):
     """A form was sent from another site."""
 

@@ -9,6 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from features.columns import Tier
+
 SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -110,12 +112,13 @@ class ModelPart(_Wire):
 
 
 class ContributionPart(_Wire):
-    """What one feature adds to the base points; negative is points lost. ``value`` is null where it is missing."""
+    """What one feature adds to the base points; negative is points lost. ``value`` is null where it is missing, or withheld."""
 
     feature: str
     value: float | None
     unit: str
     points: float
+    withheld: Annotated[bool, Field(description="The value is of a higher tier of data than this caller and consent reach.")] = False
 
 
 class ReasonPart(_Wire):
@@ -129,6 +132,7 @@ class ReasonPart(_Wire):
     value: float | None
     reference: float | None
     source_table: str
+    withheld: Annotated[bool, Field(description="Value, reference and text's figures are of a higher tier than reached.")] = False
 
 
 class Notice(_Wire):
@@ -175,6 +179,22 @@ class ScoreBody(_Wire):
     missing_tables: Annotated[list[str], Field(description="Contract tables the model uses and the platform did not hand over.")]
     warnings: list[Notice]
     rights: Rights
+
+
+class AuditPart(_Wire):
+    """The score's place in the tenant's audit chain."""
+
+    sequence: Annotated[int, Field(ge=1)]
+    feature_snapshot_sha256: Annotated[str, Field(description="SHA-256 over the values, little-endian float64, in the bundle's order.")]
+    chain_hash: Annotated[str, Field(description="SHA-256 that the next row of the chain hangs on.")]
+
+
+class KeptScore(ScoreBody):
+    """A score as it is kept: by what leave it was given, and where it stands in the audit."""
+
+    consent_ref: Annotated[UUID | None, Field(description="The consent it rests on; null where a supplier asks about itself.")]
+    tier: Annotated[Tier, Field(description="How far values and rows are shown: the lesser of the bank's tier and the consent's.")]
+    audit: AuditPart
 
 
 class GradeBand(_Wire):

@@ -6,30 +6,35 @@ Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web serve
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from credit.errors import BundleTampered, ServiceUnavailable
 from features.ledger import Ledger
 from features.store import open_ledger
 from serving.app import create_app
 from serving.assess import assess
-from serving.database import Tell, create_key, list_keys, open_database, revoke_key
-from serving.keys import authenticate, create_api_key
+from serving.audit_store import anchor_chains
+from serving.database import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.doctor import Finding, Surroundings, examine
+from serving.keys import authenticate
 from serving.logs import log_to
+from serving.schemas import Purpose
 from serving.sessions import Sessions
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.surroundings import Started, look_around
+from serving.tenants import record_consents
 from training.bundle import ScoringBundle
-
-__all__ = ["RunningService", "create_key", "list_keys", "revoke_key", "serve"]
 
 GRACE_SECONDS = 10
 
@@ -48,12 +53,16 @@ class RunningService:
     _sessions: Sessions
 
     def create_key(self, name: str) -> str:
-        """Make an API key; it cannot be shown again."""
-        return create_api_key(self._owner, name)
+        """Make an API key of the bank called ``name``, itself made where there is none; the key cannot be shown again."""
+        return bank_key(self._owner, name)
+
+    def record_consents(self, bank: str, suppliers: Sequence[str], purposes: Sequence[Purpose], expires_at: datetime) -> int:
+        """Record consents of the suppliers to the bank, where none is recorded yet, and return how many were; for simulated data."""
+        return record_consents(self._owner, bank, suppliers, purposes, expires_at)
 
     def login_link(self, key: str, page: str = "/") -> str:
         """Return a link that opens the page in a browser, once, within an hour."""
-        token = self._sessions.issue_link(authenticate(self._owner, key).key_id)
+        token = self._sessions.issue_link(authenticate(self._owner, key).prefix)
         return f"{self.url}/login?token={token}&next={quote(page, safe='')}"
 
 
@@ -94,7 +103,7 @@ def serve(
     Raises
     ------
     ServiceUnavailable
-        The port is taken, or the database cannot be started.
+        The port is taken, the database cannot be started, or, in production mode, something is unsafe.
     BundleTampered, BundleInvalid, LedgerUnreadable
         Bundle or ledger cannot be served; no database is started then.
     """
@@ -110,15 +119,46 @@ def serve(
         with open_database(settings, tell) as addresses:
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
-                app = create_app(settings, model, facts, store)
+                keys = signing_keys(settings.data)
+                if settings.production:
+                    started = Started(trusted_key, allow_unsigned)
+                    _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
+                anchor_chains(owner, keys.anchor)
+                app = create_app(settings, model, facts, store, keys)
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
                 _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
+                with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
+                    anchor_chains(owner, signing_keys(settings.data).anchor)
                 store.close()
                 owner.close()
+
+
+def diagnose(
+    *, bundle: Path, ledger: Path, data: Path | None = None, trusted_key: str | None = None, allow_unsigned: bool = False
+) -> tuple[Finding, ...]:
+    """Return everything unsafe about a service on this bundle, ledger and database; an unsigned bundle is one thing of it."""
+    settings = ServiceSettings() if data is None else ServiceSettings(data=data)
+    model, facts = _open_bundle(bundle, trusted_key, allow_unsigned=True), open_ledger(ledger)
+    with database_addresses(settings) as addresses:
+        owner, store = Store.open(addresses.owner), Store.open(addresses.app)
+        try:
+            around = look_around(settings, model, facts, Started(trusted_key, allow_unsigned), addresses, (owner, store))
+        finally:
+            store.close()
+            owner.close()
+    return examine(around)
+
+
+def _refuse_unsafe(around: Surroundings) -> None:
+    """Refuse to serve in production mode with anything unsafe."""
+    findings = examine(around)
+    if findings:
+        told = "\n".join(f"  {each.code}: {each.found}. {each.remedy}" for each in findings)
+        raise ServiceUnavailable(f"In production mode nothing unsafe is served, found {len(findings)} (see `lianxin doctor`):\n{told}")
 
 
 def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool) -> ScoringBundle:

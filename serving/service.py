@@ -1,20 +1,33 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import APIKeyHeader, OAuth2, SecurityScopes
 
 from features.ledger import Ledger
-from serving.keys import Caller, authenticate
+from serving.access import Caller, Scope
+from serving.keys import authenticate, live_caller
+from serving.metrics import Metrics
+from serving.rates import Rate, take
+from serving.refusals import NotAuthenticated, RateLimited, ScopeMissing
 from serving.sessions import Sessions
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.tokens import Tokens
 from training.bundle import ScoringBundle
 
+TOKEN_URL = "/v1/oauth/token"
 KEY_HEADER = APIKeyHeader(
     name="X-API-Key", auto_error=False, scheme_name="api_key", description="A key of the form lx_<prefix>_<secret>, shown once when made."
+)
+BEARER = OAuth2(
+    flows=OAuthFlows(clientCredentials=OAuthFlowClientCredentials(tokenUrl=TOKEN_URL, scopes={scope.value: scope.name for scope in Scope})),
+    auto_error=False,
+    scheme_name="oauth2",
+    description="A short-lived token: the prefix of a key is the client's id, the whole key its secret.",
 )
 
 
@@ -27,6 +40,13 @@ class Service:
     ledger: Ledger
     store: Store
     sessions: Sessions
+    tokens: Tokens
+    metrics: Metrics
+
+    @property
+    def rate(self) -> Rate:
+        """How often a tenant may ask."""
+        return Rate(self.settings.rate_burst, self.settings.rate_per_second)
 
 
 def service_of(request: Request) -> Service:
@@ -43,11 +63,50 @@ def note_route(request: Request) -> None:
 InService = Annotated[Service, Depends(service_of)]
 
 
-def caller_of(request: Request, service: InService, key: Annotated[str | None, Security(KEY_HEADER)]) -> Caller:
-    """Return the caller, or refuse with `NotAuthenticated`; its prefix goes into the log line."""
-    caller = authenticate(service.store, key)
+def caller_of(
+    request: Request,
+    service: InService,
+    wanted: SecurityScopes,
+    key: Annotated[str | None, Security(KEY_HEADER)],
+    authorization: Annotated[str | None, Security(BEARER)],
+) -> Caller:
+    """Return the caller by key or token, or refuse with `NotAuthenticated`, `RateLimited` or `ScopeMissing`, in this order."""
+    if authorization is None:
+        caller = authenticate(service.store, key)
+    elif key is None:
+        caller = _bearer(service, authorization)
+    else:
+        raise NotAuthenticated
+    return admit(request, service, caller, *(Scope(scope) for scope in wanted.scopes))
+
+
+def admit(request: Request, service: Service, caller: Caller, *scopes: Scope) -> Caller:
+    """Count the request against the tenant's rate and let it in if the caller has the scopes; its prefix goes into the log line."""
     request.state.caller = caller.prefix
+    try:
+        left = take(service.store, caller.tenant_id, service.rate)
+    except RateLimited as refused:
+        request.state.rate = _rate_headers(service.rate, float(str(refused.facts["left"])))
+        raise
+    request.state.rate = _rate_headers(service.rate, left)
+    for scope in scopes:
+        if scope not in caller.scopes:
+            raise ScopeMissing(scope=scope.value)
     return caller
 
 
-CallerIn = Annotated[Caller, Depends(caller_of)]
+def _rate_headers(rate: Rate, left: float) -> dict[str, str]:
+    """Return what an answer says of the rate."""
+    return {"RateLimit-Policy": rate.policy, "RateLimit": rate.left(left)}
+
+
+def _bearer(service: Service, authorization: str) -> Caller:
+    """Return the caller of a token, with the token's scopes as far as the key still has them."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated
+    prefix, scopes = service.tokens.read(token)
+    caller = live_caller(service.store, prefix)
+    if caller is None:
+        raise NotAuthenticated
+    return replace(caller, scopes=caller.scopes & scopes)

@@ -1,7 +1,7 @@
 """How does a browser show who it is? By a short-lived signed cookie, got with a key or with a one-time link.
 
-The cookie holds the key's id and when it ends, and a tag over both under a secret this process draws at its start: a restart ends every
-session, and nothing is stored. The service checks at each request that the key is still live.
+The cookie holds the prefix of the key and when it ends, and a tag over both under a secret this process draws at its start: a restart
+ends every session, and nothing is stored. The service checks at each request that the key is still live.
 """
 
 import base64
@@ -25,23 +25,23 @@ class Sessions:
         self.seconds = minutes * 60
         self._clock = clock
         self._secret = secrets.token_bytes(32)
-        self._links: dict[bytes, tuple[int, float]] = {}
+        self._links: dict[bytes, tuple[str, float]] = {}
         self._guard = threading.Lock()
 
-    def issue(self, key_id: int) -> str:
+    def issue(self, prefix: str) -> str:
         """Return the cookie's value for a session of this key, beginning now."""
-        claim = f"{key_id}.{int(self._clock()) + self.seconds}"
+        claim = f"{prefix}.{int(self._clock()) + self.seconds}"
         return f"{claim}.{self._tag(claim)}"
 
-    def key_id(self, cookie: str | None) -> int | None:
-        """Return the key of a session that is genuine and has not ended, else None."""
+    def prefix(self, cookie: str | None) -> str | None:
+        """Return the prefix of the key of a session that is genuine and has not ended, else None."""
         claim, _, tag = (cookie or "").rpartition(".")
         if not claim or not tag.isascii() or not hmac.compare_digest(tag, self._tag(claim)):
             return None
-        key_id, _, ends = claim.partition(".")
-        return int(key_id) if int(ends) > self._clock() else None
+        prefix, _, ends = claim.partition(".")
+        return prefix if int(ends) > self._clock() else None
 
-    def issue_link(self, key_id: int) -> str:
+    def issue_link(self, prefix: str) -> str:
         """Return a token that opens one session of this key, once, within an hour."""
         token = secrets.token_urlsafe(32)
         now = self._clock()
@@ -49,14 +49,14 @@ class Sessions:
             self._links = {digest: link for digest, link in self._links.items() if link[1] > now}
             while len(self._links) >= _LINKS_AT_MOST:
                 self._links.pop(next(iter(self._links)))
-            self._links[_digest(token)] = (key_id, now + LINK_SECONDS)
+            self._links[_digest(token)] = (prefix, now + LINK_SECONDS)
         return token
 
-    def redeem_link(self, token: str) -> int | None:
-        """Return the key of a link that has neither been used nor ended, and use it up."""
+    def redeem_link(self, token: str) -> str | None:
+        """Return the prefix of the key of a link that has neither been used nor ended, and use it up."""
         with self._guard:
-            key_id, ends = self._links.pop(_digest(token), (None, 0.0))
-        return key_id if ends > self._clock() else None
+            prefix, ends = self._links.pop(_digest(token), (None, 0.0))
+        return prefix if ends > self._clock() else None
 
     def _tag(self, claim: str) -> str:
         """Return the signature of a claim."""

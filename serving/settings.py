@@ -23,9 +23,16 @@ class ServiceSettings(BaseSettings):
     database_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     database_owner_url: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DATABASE_OWNER_URL", "database_owner_url"))
     session_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    token_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    """How long an access token lives."""
+    rate_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50.0
+    rate_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    """A tenant may ask so often in the long run, and so many times at once."""
     evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
     example_supplier: str | None = None
     """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
+    production: bool = False
+    """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False
     """Set this behind TLS, so that a browser sends the session over TLS only."""
 

@@ -1,20 +1,26 @@
 """What does the service keep? Every score it gave, as the very bytes it sent, and the answer per Idempotency-Key.
 
-A score and its idempotency record are one transaction: either both are on disk or neither. The same key again brings the first answer
-byte for byte; the database's own lock tells a request that is still being worked on.
+A score, its audit row, the look-up and the idempotency record are one transaction: all are on disk or none. The same key again brings the
+first answer byte for byte; the database's own lock tells a request that is still being worked on. Every transaction names the tenant it
+works for, and the database shows it that tenant's rows only.
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import URL, Connection, Engine, Row, bindparam, create_engine, insert, select, text
+import numpy as np
+from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, select, text
 
+from serving.access import Caller
+from serving.audit import AuditRow, Scalar, next_row
 from serving.refusals import IdempotencyKeyReused, RequestInFlight, ScoreUnknown
-from serving.store_tables import idempotency, scores
+from serving.store_tables import audit, idempotency, lookups, scores
 
 POOL_SIZE = 8
 POOL_SECONDS = 5.0
@@ -33,6 +39,10 @@ class ScoreRecord:
     language: str
     feature_values: tuple[float, ...]
     body: bytes
+    """One JSON object; kept with the block ``audit`` added as its last field."""
+    consent_id: UUID | None = None
+    facts: Mapping[str, Scalar] = field(default_factory=dict)
+    """What the audit row says besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,9 @@ class Store:
     """The database behind the service, through the role of the address it was opened with."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use an engine that is already made."""
+        """Use an engine that is already made; ``at_once`` runs each statement as a transaction of its own, in one round trip."""
         self.engine = engine
+        self.at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def open(cls, url: URL) -> Self:
@@ -77,48 +88,49 @@ class Store:
         with self.engine.connect() as connection:
             connection.execute(select(scores.c.id).limit(1))
 
-    def read_score(self, score_id: UUID) -> StoredAnswer:
-        """Return the answer that gave the score.
+    @contextmanager
+    def begin(self, caller: Caller) -> Iterator[Connection]:
+        """Open a transaction that sees and writes the rows of the caller's tenant alone."""
+        with self.engine.begin() as connection:
+            connection.execute(_ENTER, {"tenant": str(caller.tenant_id), "supplier": caller.supplier_id or ""})
+            yield connection
+
+    def read_score(self, caller: Caller, score_id: UUID) -> StoredAnswer:
+        """Return the answer that gave the score, and write down that it was looked at.
 
         Raises
         ------
         ScoreUnknown
-            There is no score of that id.
+            There is no score of that id, or it is another tenant's: the two are not told apart.
         """
-        with self.engine.connect() as connection:
-            row = connection.execute(select(scores.c.language, scores.c.body).where(scores.c.id == score_id)).one_or_none()
-        if row is None:
-            raise ScoreUnknown
+        with self.begin(caller) as connection:
+            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
+            if row is None:
+                raise ScoreUnknown
+            _note_score(connection, caller.tenant_id, "read", record_of_row(row))
         return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
 
-    def read_record(self, score_id: UUID) -> ScoreRecord:
-        """Return everything kept of a score, feature values bit for bit as they were scored.
-
-        Raises
-        ------
-        ScoreUnknown
-            There is no score of that id.
-        """
-        with self.engine.connect() as connection:
+    def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
+        """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
+        with self.begin(caller) as connection:
             row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
         if row is None:
             raise ScoreUnknown
-        fields = {name: row._mapping[name] for name in _RECORD_COLUMNS}
-        return ScoreRecord(score_id=score_id, **fields | {"feature_values": tuple(row.feature_values)})
+        return record_of_row(row)
 
-    def answer_once(self, key_id: int, key: str, request: bytes, make: Callable[[], ScoreRecord]) -> StoredAnswer:
+    def answer_once(self, caller: Caller, key: str, request: bytes, make: Callable[[Connection], ScoreRecord]) -> StoredAnswer:
         """Return the first answer to ``key``, making and keeping it if there is none.
 
         Parameters
         ----------
-        key_id
-            The caller's API key; each caller has Idempotency-Keys of its own.
+        caller
+            Who asks; each tenant has Idempotency-Keys of its own.
         key
             The Idempotency-Key.
         request
             The request in one canonical form; another one under the same key is refused.
         make
-            Makes the score. What it raises leaves nothing behind, so that the key can be used again.
+            Makes the score, within the transaction. What it raises leaves nothing behind, so that the key can be used again.
 
         Raises
         ------
@@ -129,49 +141,125 @@ class Store:
         """
         digest = hashlib.sha256(key.encode()).digest()
         asked = hashlib.sha256(request).digest()
-        with self.engine.begin() as connection:
-            if not _lock(connection, key_id, digest):
+        with self.begin(caller) as connection:
+            if not _lock(connection, caller.tenant_id, digest):
                 raise RequestInFlight
-            kept = _kept_answer(connection, key_id, digest)
+            kept = _kept_answer(connection, caller.tenant_id, digest)
             if kept is not None:
                 if kept.request_digest != asked:
                     raise IdempotencyKeyReused
+                first = connection.execute(select(scores).where(scores.c.id == kept.score_id)).one()
+                _note_score(connection, caller.tenant_id, "read", record_of_row(first))
                 return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
-            record = make()
-            answer = StoredAnswer(record.score_id, 201, record.language, record.body, was_replayed=False)
-            _keep(connection, key_id, record)
-            connection.execute(
-                insert(idempotency).values(
-                    api_key_id=key_id,
-                    key_digest=digest,
-                    request_digest=asked,
-                    score_id=answer.score_id,
-                    status=answer.status,
-                    language=answer.language,
-                    body=answer.body,
-                )
-            )
+            record = make(connection)
+            body = _keep(connection, caller, record)
+            answer = StoredAnswer(record.score_id, 201, record.language, body, was_replayed=False)
+            kept_as = {"tenant_id": caller.tenant_id, "key_digest": digest, "api_key_id": caller.key_id, "request_digest": asked}
+            sent = {"score_id": answer.score_id, "status": answer.status, "language": answer.language, "body": answer.body}
+            connection.execute(_ADD_ANSWER, kept_as | sent)
         return answer
 
 
-_RECORD_COLUMNS = ("supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body")
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)").bindparams(bindparam("number", type_=idempotency.c.api_key_id.type))
+_ENTER = text("SELECT set_config('lianxin.tenant', :tenant, true), set_config('lianxin.supplier', :supplier, true)")
+_ADD_SCORE, _ADD_ANSWER, _ADD_ROW, _ADD_LOOKUP = insert(scores), insert(idempotency), insert(audit), insert(lookups)
+_HEAD = text("SELECT sequence, hash FROM audit WHERE tenant_id = :tenant ORDER BY sequence DESC LIMIT 1")
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
+_LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
+_RECORD_COLUMNS = (
+    "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
+)  # fmt: skip
 
 
-def _lock(connection: Connection, key_id: int, digest: bytes) -> bool:
+def record_of_row(row: Row[Any]) -> ScoreRecord:
+    """Return a row of the scores as it was kept."""
+    fields = {name: row._mapping[name] for name in _RECORD_COLUMNS}
+    return ScoreRecord(score_id=row.id, **fields | {"feature_values": tuple(row.feature_values)})
+
+
+def feature_snapshot(values: tuple[float, ...]) -> str:
+    """Return the SHA-256 over feature values as little-endian float64, in their order."""
+    return hashlib.sha256(np.array(values, dtype="<f8").tobytes()).hexdigest()
+
+
+def without_audit(body: bytes) -> bytes:
+    """Return a kept body as it was before the block ``audit`` was added to it."""
+    told = json.loads(body)
+    del told["audit"]
+    return json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _lock(connection: Connection, tenant_id: UUID, digest: bytes) -> bool:
     """Take the lock of this key until the transaction ends; False when another request holds it."""
-    number = hashlib.sha256(key_id.to_bytes(8, "big") + digest).digest()[:8]
+    number = hashlib.sha256(tenant_id.bytes + digest).digest()[:8]
     return bool(connection.execute(_TRY_LOCK, {"number": int.from_bytes(number, "big", signed=True)}).scalar_one())
 
 
-def _kept_answer(connection: Connection, key_id: int, digest: bytes) -> Row[Any] | None:
+def _kept_answer(connection: Connection, tenant_id: UUID, digest: bytes) -> Row[Any] | None:
     """Return the answer kept under the key."""
-    wanted = (idempotency.c.api_key_id == key_id) & (idempotency.c.key_digest == digest)
+    wanted = (idempotency.c.tenant_id == tenant_id) & (idempotency.c.key_digest == digest)
     return connection.execute(select(idempotency).where(wanted)).one_or_none()
 
 
-def _keep(connection: Connection, key_id: int, record: ScoreRecord) -> None:
-    """Write the score."""
-    values = {name: getattr(record, name) for name in _RECORD_COLUMNS}
-    values["feature_values"] = list(record.feature_values)
-    connection.execute(insert(scores).values(id=record.score_id, api_key_id=key_id, **values))
+def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
+    """Write the score, its audit row and the look-up, and return the body with its place in the chain."""
+    snapshot = feature_snapshot(record.feature_values)
+    row = _follow(connection, caller, record, snapshot)
+    sealed = {"sequence": row.sequence, "feature_snapshot_sha256": snapshot, "chain_hash": row.hash.hex()}
+    body = record.body[:-1] + b', "audit": ' + json.dumps(sealed).encode() + b"}"
+    values = {name: getattr(record, name) for name in _RECORD_COLUMNS} | {"feature_values": list(record.feature_values), "body": body}
+    kept = {"id": record.score_id, "tenant_id": caller.tenant_id, "api_key_id": caller.key_id, **values}
+    connection.execute(_ADD_SCORE, kept)
+    place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
+    connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
+    _note_score(connection, caller.tenant_id, "score", record)
+    return body
+
+
+def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapshot: str) -> AuditRow:
+    """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
+    connection.execute(_LOCK_CHAIN, {"tenant": str(caller.tenant_id)})
+    head = connection.execute(_HEAD, {"tenant": caller.tenant_id}).one_or_none()
+    told: dict[str, Scalar] = {
+        "kind": "score",
+        "score_id": str(record.score_id),
+        "supplier_id": record.supplier_id,
+        "as_of": record.as_of.isoformat(),
+        "purpose": record.purpose,
+        "consent_id": str(record.consent_id) if record.consent_id else None,
+        "key": caller.prefix,
+        "request_id": record.request_id,
+        "bundle_sha256": record.bundle_sha256,
+        "language": record.language,
+        "feature_snapshot_sha256": snapshot,
+        "answer_sha256": hashlib.sha256(record.body).hexdigest(),
+        **record.facts,
+    }
+    return next_row(caller.tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
+
+
+def note_lookup(
+    connection: Connection,
+    tenant_id: UUID,
+    operation: str,
+    *,
+    supplier_id: str,
+    purpose: str,
+    consent_id: UUID | None,
+    score_id: UUID | None = None,
+) -> None:
+    """Write down that the tenant looked at a supplier; the supplier sees it."""
+    values = {"supplier_id": supplier_id, "purpose": purpose, "consent_id": consent_id, "score_id": score_id}
+    connection.execute(_ADD_LOOKUP, {"tenant_id": tenant_id, "operation": operation, **values})
+
+
+def _note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
+    """Write down a look at a score, kept or new."""
+    note_lookup(
+        connection,
+        tenant_id,
+        operation,
+        supplier_id=record.supplier_id,
+        purpose=record.purpose,
+        consent_id=record.consent_id,
+        score_id=record.score_id,
+    )

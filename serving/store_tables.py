@@ -5,15 +5,30 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
 
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text),
+    Column("name", Text),
+    Column("supplier_id", Text),
+    Column("tier", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
     Column("id", BigInteger, primary_key=True),
+    Column("tenant_id", Uuid),
     Column("name", Text),
     Column("prefix", Text),
     Column("digest", LargeBinary),
+    Column("scopes", ARRAY(Text, dimensions=1)),
     Column("created_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
 )
 
 scores = Table(
@@ -21,7 +36,9 @@ scores = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("created_at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
     Column("api_key_id", BigInteger),
+    Column("consent_id", Uuid),
     Column("supplier_id", Text),
     Column("as_of", Date),
     Column("purpose", Text),
@@ -35,12 +52,64 @@ scores = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("api_key_id", BigInteger, primary_key=True),
+    Column("tenant_id", Uuid, primary_key=True),
     Column("key_digest", LargeBinary, primary_key=True),
+    Column("api_key_id", BigInteger),
     Column("request_digest", LargeBinary),
     Column("created_at", DateTime(timezone=True)),
     Column("score_id", Uuid),
     Column("status", SmallInteger),
     Column("language", Text),
     Column("body", LargeBinary),
+)
+
+consent_events = Table(
+    "consent_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("consent_id", Uuid),
+    Column("event", Text),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("purpose", Text),
+    Column("tier", Text),
+    Column("at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("recorded_by", Uuid),
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("purpose", Text),
+    Column("operation", Text),
+    Column("consent_id", Uuid),
+    Column("score_id", Uuid),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("score_id", Uuid),
+    Column("record", LargeBinary),
+    Column("previous_hash", LargeBinary),
+    Column("hash", LargeBinary),
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("hash", LargeBinary),
+    Column("public_key", LargeBinary),
+    Column("signature", LargeBinary),
 )

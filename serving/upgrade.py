@@ -22,6 +22,17 @@ def upgrade_tables(owner_url: URL, app_role: str) -> None:
     ServiceUnavailable
         The database cannot be reached, or a migration failed; nothing was changed then.
     """
+    try:
+        migrate_tables(owner_url, app_role, "head")
+    except SQLAlchemyError as error:
+        raise ServiceUnavailable(
+            f"The database's tables could not be brought up to date ({type(error).__name__}). Check that the server of DATABASE_URL runs "
+            f"and that its role may create tables."
+        ) from error
+
+
+def migrate_tables(owner_url: URL, app_role: str, revision: str, *, down: bool = False) -> None:
+    """Bring the tables up to a revision, or take them ``down`` to it, in one transaction."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -30,11 +41,6 @@ def upgrade_tables(owner_url: URL, app_role: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             config.attributes.update(connection=connection, app_role=app_role)
-            command.upgrade(config, "head")
-    except SQLAlchemyError as error:
-        raise ServiceUnavailable(
-            f"The database's tables could not be brought up to date ({type(error).__name__}). Check that the server of DATABASE_URL runs "
-            f"and that its role may create tables."
-        ) from error
+            (command.downgrade if down else command.upgrade)(config, revision)
     finally:
         engine.dispose()

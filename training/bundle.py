@@ -6,6 +6,7 @@ It needs numpy, lightgbm and cryptography, and neither pandas, mlflow, shap nor 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from credit.scale import Scale
 from credit.score import Contribution, Score
 from credit.sufficiency import SufficiencyPolicy
 from training.bundle_check import compare_golden, first_parse
+from training.forest import Forest
 from training.intervals import PdIntervals
 from training.monotone import Certificate, prove
 from training.reference import Reference
@@ -27,7 +29,7 @@ from training.scorer import Calibration, Scorer, Scores
 from training.seal import content_hash, dump_json, load_json, seal, unseal
 from training.sufficiency import Sufficient
 
-__all__ = ["Calibration", "Reference", "Scores", "ScoringBundle"]
+__all__ = ["Calibration", "Forest", "Reference", "Scores", "ScoringBundle"]
 
 GOLDEN_ROWS = 20
 
@@ -199,6 +201,11 @@ class ScoringBundle:
     def version(self) -> str:
         """The released version, or the first 12 characters of the content hash before a release."""
         return str(self.release.get("version") or self.content_hash[:12])
+
+    @cached_property
+    def forest(self) -> Forest:
+        """The trees that score, as arrays: what the advice is searched in."""
+        return Forest.of(self.content["model.txt"].decode())
 
     def score(self, values: NDArray[np.float64]) -> Scores:
         """Return points, PD and points per feature of ``values``, shape (n, f) in the order of `names`.

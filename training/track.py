@@ -81,8 +81,7 @@ def record_run(
 
         folder = Path(work) / "bundle"
         bundle.save(folder, key=key)
-        experiment = mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(experiment_id=experiment.experiment_id) as run:
+        with mlflow.start_run(experiment_id=_experiment(client, home)) as run:
             run_id: str = run.info.run_id
             mlflow.log_params(dict(params))
             mlflow.log_metrics(dict(measures))
@@ -142,11 +141,8 @@ def move_champion(home: Path, version: RecordedVersion, tags: Mapping[str, str],
 def return_champion(home: Path, *, left: RecordedVersion, back: RecordedVersion, tags: Mapping[str, str]) -> None:
     """Let ``champion`` point at a former one again; ``tags`` stand on the version that is left, and in a run of their own."""
     with _opened(home) as client:
-        import mlflow
-
-        experiment = mlflow.set_experiment(EXPERIMENT)
         told = {**tags, "left_version": left.version, "champion_version": back.version, "mlflow.runName": "rollback"}
-        run = client.create_run(experiment.experiment_id, tags=told)
+        run = client.create_run(_experiment(client, home), tags=told)
         for name, text in tags.items():
             client.set_model_version_tag(MODEL, left.version, name, text)
         client.set_registered_model_alias(MODEL, CHAMPION, back.version)
@@ -228,15 +224,22 @@ def _opened(home: Path) -> Iterator["MlflowClient"]:
         mlflow.set_registry_uri(uri)
         try:
             client = mlflow.MlflowClient(uri, uri)
-            if client.get_experiment_by_name(EXPERIMENT) is None:
-                client.create_experiment(EXPERIMENT, artifact_location=str(home / "artifacts"))
+            _experiment(client, home)
             _settle(home, str(home))
             yield client
         finally:
             _settle(home, home.name)
             mlflow.set_tracking_uri(before[0])
             mlflow.set_registry_uri(before[1])
+            for name in _OF_PROJECT:  # what MLflow sets for its children would send later ones into this home
+                os.environ.pop(name, None)
             os.environ.update(of_project)
+
+
+def _experiment(client: "MlflowClient", home: Path) -> str:
+    """Return the experiment's id, made at first. `mlflow.set_experiment` would make it that of whatever else this process does."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return str(found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=str(home / "artifacts")))
 
 
 def _settle(home: Path, prefix: str) -> None:

@@ -26,6 +26,15 @@ _DEFAULT_LEFT, _MISSING_IS_ZERO, _MISSING_IS_NAN = 2, 4, 8
 _NUMERICAL = (0, 2, 4, 6, 8, 10)
 
 
+def sends_left(threshold: Values, decision: Ints, values: Values) -> Bools:
+    """Return which values splits send left; missing is NaN, and what LightGBM takes for zero is 0. The arrays broadcast."""
+    is_missing = np.isnan(values)
+    numbers = np.where(is_missing, 0.0, values)
+    default = (decision & _DEFAULT_LEFT) > 0
+    left = np.where(((decision & _MISSING_IS_NAN) > 0) & is_missing, default, numbers <= threshold)
+    return np.asarray(np.where(((decision & _MISSING_IS_ZERO) > 0) & (numbers == 0.0), default, left), dtype=np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """One tree: m internal nodes and m + 1 leaves.
@@ -43,15 +52,7 @@ class Tree:
 
     def goes_left(self, node: int, values: Values) -> Bools:
         """Return which of a feature's values the node sends left; missing is NaN, and what LightGBM takes for zero is 0."""
-        decision = int(self.decision[node])
-        is_missing = np.isnan(values)
-        numbers = np.where(is_missing, 0.0, values)
-        left: Bools = numbers <= self.threshold[node]
-        if decision & _MISSING_IS_NAN:
-            left[is_missing] = bool(decision & _DEFAULT_LEFT)
-        elif decision & _MISSING_IS_ZERO:
-            left[numbers == 0.0] = bool(decision & _DEFAULT_LEFT)
-        return left
+        return sends_left(self.threshold[node], self.decision[node], values)
 
     def missing_is_own(self, node: int) -> bool:
         """Return whether the node has a branch for a missing value; otherwise it reads one as zero."""

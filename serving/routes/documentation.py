@@ -1,10 +1,12 @@
 """The documentation: the API's description, as JSON and as a page that needs neither a script nor another host."""
 
 import json
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from serving.access import SCOPES_OF, TenantKind
 from serving.openapi import PROBLEMS
 from serving.pages import page
 from serving.problems import REFUSALS, language_of
@@ -37,9 +39,19 @@ def docs(request: Request, lang: Lang = None) -> Response:
         codes=codes,
         base=base,
         pretty=pretty,
+        key_of=key_of,
     )
+
+
+def key_of(operation: dict[str, Any]) -> str:
+    """Return the name under which the commands know a key that may do this: the bank's, or where a bank may not, another's."""
+    scopes = {scope for way in operation["security"] for named in way.values() for scope in named}
+    for kind, name in ((TenantKind.BANK, "$LIANXIN_KEY"), (TenantKind.SUPPLIER, "$SUPPLIER_KEY")):
+        if scopes <= SCOPES_OF[kind]:
+            return name
+    return "$OPERATOR_KEY"
 
 
 def pretty(value: object) -> str:
     """Return JSON as people read it."""
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

@@ -13,19 +13,23 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from credit.reason import shown_en, shown_zh
+from serving.access import Caller, Scope, TenantKind
 from serving.assess import assess
 from serving.body import read_bytes
+from serving.consents import Permit, permit
 from serving.evidence_table import EvidenceTable, evidence_table
 from serving.explain import warnings_of
-from serving.keys import authenticate, is_live
+from serving.keys import authenticate, live_caller
 from serving.languages import Language
 from serving.pages import page
 from serving.problems import language_of
-from serving.refusals import CrossSiteRefused, NotAuthenticated
+from serving.refusals import CrossSiteRefused, NotAuthenticated, ScopeMissing
 from serving.report import CreditReport, build_report
-from serving.schemas import SUPPLIER_ID_PATTERN, Notice, PlainDate
-from serving.service import InService, Service
+from serving.schemas import SUPPLIER_ID_PATTERN, Notice, PlainDate, Purpose
+from serving.service import InService, Service, admit
 from serving.sessions import COOKIE, local_path
+from serving.store import note_lookup
+from serving.tiers import report_within
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 BARS = 12
@@ -37,15 +41,16 @@ class LoginNeeded(Exception):
     """The page needs a session; the browser is led to the login and back."""
 
 
-def session_key(request: Request, service: InService) -> int:
-    """Return the key of the browser's session, or lead it to the login."""
-    key_id = service.sessions.key_id(request.cookies.get(COOKIE))
-    if key_id is None or not is_live(service.store, key_id):
+def session_caller(request: Request, service: InService) -> Caller:
+    """Return the caller of the browser's session, or lead it to the login."""
+    prefix = service.sessions.prefix(request.cookies.get(COOKIE))
+    caller = live_caller(service.store, prefix) if prefix is not None else None
+    if caller is None:
         raise LoginNeeded
-    return key_id
+    return admit(request, service, caller)
 
 
-InSession = Annotated[int, Depends(session_key)]
+InSession = Annotated[Caller, Depends(session_caller)]
 
 
 async def lead_to_login(request: Request, error: Exception) -> Response:
@@ -55,14 +60,14 @@ async def lead_to_login(request: Request, error: Exception) -> Response:
 
 
 @router.get("/")
-def start(request: Request, service: InService, key_id: InSession, lang: Lang = None) -> Response:
+def start(request: Request, service: InService, caller: InSession, lang: Lang = None) -> Response:
     """Show where to go from here."""
     return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=service.ledger.latest_as_of)
 
 
 @router.get("/report")
 def find_report(
-    key_id: InSession, supplier_id: Annotated[str, Query(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)], lang: Lang = None
+    caller: InSession, supplier_id: Annotated[str, Query(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)], lang: Lang = None
 ) -> Response:
     """Lead from the form to the report of the supplier named in it."""
     query = urlencode({"lang": lang}) if lang else ""
@@ -73,22 +78,34 @@ def find_report(
 def show_report(
     request: Request,
     service: InService,
-    key_id: InSession,
+    caller: InSession,
     supplier_id: Annotated[str, Path(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)],
     lang: Lang = None,
     as_of: PlainDate | None = None,
+    purpose: Purpose | None = None,
 ) -> Response:
-    """Show the credit report of a supplier."""
-    return _report_page(request, service, supplier_id, lang, as_of)
+    """Show the credit report of a supplier, by its leave; without a purpose, a bank looks at an application and a supplier at itself."""
+    if Scope.REPORT_READ not in caller.scopes:
+        raise ScopeMissing(scope=Scope.REPORT_READ.value)
+    usual = Purpose.OWN_INFORMATION if caller.kind is TenantKind.SUPPLIER else Purpose.CREDIT_APPLICATION
+    wanted = purpose or usual
+    with service.store.begin(caller) as connection:
+        leave = permit(connection, caller, supplier_id, wanted)
+        note_lookup(connection, caller.tenant_id, "report", supplier_id=supplier_id, purpose=wanted.value, consent_id=leave.consent_id)
+    return _report_page(request, service, leave, supplier_id, lang, as_of, purpose)
 
 
-def _report_page(request: Request, service: Service, supplier_id: str, lang: str | None, as_of: date | None) -> Response:
-    """Assess, gather and render."""
+def _report_page(
+    request: Request, service: Service, leave: Permit, supplier_id: str, lang: str | None, as_of: date | None, purpose: Purpose | None
+) -> Response:
+    """Assess, gather and render what the leave reaches."""
     language = language_of(request, lang)
     assessment = assess(service.bundle, service.ledger, supplier_id, as_of or service.ledger.latest_as_of)
-    report = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
+    whole = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
+    report = report_within(whole, leave.tier, service.bundle)
     tables = [[evidence_table(evidence, language) for evidence in reason.evidence] for reason in report.reasons]
-    here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode({"as_of": as_of.isoformat()}) + "&" if as_of else "")
+    chosen = ({"as_of": as_of.isoformat()} if as_of else {}) | ({"purpose": purpose.value} if purpose else {})
+    here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode(chosen) + "&" if chosen else "")
     return report_page(report, tables, warnings_of(service.bundle, service.ledger, assessment, language), language, here)
 
 
@@ -114,9 +131,9 @@ def show_login(request: Request, service: InService, token: str | None = None, n
     if request.state.is_head:
         token = None
     if token is not None:
-        key_id = service.sessions.redeem_link(token)
-        if key_id is not None:
-            return _enter(service, key_id, local_path(next))
+        prefix = service.sessions.redeem_link(token)
+        if prefix is not None:
+            return _enter(service, prefix, local_path(next))
     language = language_of(request, lang)
     notice = "login.link_used" if token is not None else None
     here = "/login?" + urlencode({"next": local_path(next)}) + "&"
@@ -136,7 +153,7 @@ async def log_in(request: Request, service: InService, lang: Lang = None) -> Res
     except NotAuthenticated:
         here = "/login?" + urlencode({"next": next_page}) + "&"
         return page("login.html.j2", language_of(request, lang), status=401, here=here, next_page=next_page, notice="login.wrong_key")
-    return _enter(service, caller.key_id, next_page)
+    return _enter(service, caller.prefix, next_page)
 
 
 @router.post("/logout")
@@ -149,12 +166,12 @@ def log_out(request: Request) -> Response:
     return answer
 
 
-def _enter(service: Service, key_id: int, next_page: str) -> Response:
+def _enter(service: Service, prefix: str, next_page: str) -> Response:
     """Set the session's cookie and go to the page."""
     answer = RedirectResponse(next_page, 303)
     answer.set_cookie(
         COOKIE,
-        service.sessions.issue(key_id),
+        service.sessions.issue(prefix),
         max_age=service.sessions.seconds,
         httponly=True,
         samesite="strict",

@@ -5,16 +5,20 @@ import re
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response, Security
+from sqlalchemy import Connection
 
+from serving.access import Caller, Scope
 from serving.assess import assess
 from serving.body import json_body
+from serving.consents import permit
 from serving.explain import Occasion, score_body
 from serving.problems import language_of, request_id_of
 from serving.refusals import IdempotencyKeyMissing, ScoreUnknown
-from serving.schemas import ScoreBody, ScoreRequest
-from serving.service import CallerIn, InService, Service
+from serving.schemas import KeptScore, ScoreBody, ScoreRequest
+from serving.service import InService, Service, caller_of
 from serving.store import ScoreRecord, StoredAnswer
+from serving.tiers import body_within
 
 router = APIRouter(prefix="/v1/scores", tags=["scores"])
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -32,41 +36,50 @@ def idempotency_key(
     return key
 
 
-@router.post("", status_code=201, response_model=ScoreBody, response_description="The score", summary="Score a supplier")
+@router.post("", status_code=201, response_model=KeptScore, response_description="The score", summary="Score a supplier")
 def create_score(
     request: Request,
     service: InService,
-    caller: CallerIn,
+    caller: Annotated[Caller, Security(caller_of, scopes=[Scope.SCORE_WRITE])],
     key: Annotated[str, Depends(idempotency_key)],
     wanted: Annotated[ScoreRequest, Depends(json_body(ScoreRequest))],
 ) -> Response:
     """Score a supplier and explain the score.
 
     The score is stored before it is answered. Sending the same request again with the same Idempotency-Key brings the first answer, byte
-    for byte, with the header `Idempotent-Replayed: true`. Texts come in the language of Accept-Language (zh-CN, en).
+    for byte, with the header `Idempotent-Replayed: true`. Texts come in the language of Accept-Language (zh-CN, en). A bank needs a live
+    consent of the supplier for the purpose; a supplier asks about itself, for its own information.
     """
     asked = json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
-    answer = service.store.answer_once(caller.key_id, key, asked, lambda: _make_record(service, request, wanted))
+
+    def make(connection: Connection) -> ScoreRecord:
+        return _make_record(service, request, wanted, caller, connection)
+
+    answer = service.store.answer_once(caller, key, asked, make)
+    if not answer.was_replayed:
+        service.metrics.score()
     replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
     return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
 
 
-@router.get("/{score_id}", response_model=ScoreBody, response_description="The score", summary="Read a score again")
-def read_score(service: InService, caller: CallerIn, score_id: str) -> Response:
+@router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
+def read_score(service: InService, caller: Annotated[Caller, Security(caller_of, scopes=[Scope.SCORE_READ])], score_id: str) -> Response:
     """Return a score as it was first given, byte for byte."""
     try:
         wanted = uuid.UUID(score_id)
     except ValueError:
         raise ScoreUnknown from None
-    return _response(service.store.read_score(wanted), {})
+    return _response(service.store.read_score(caller, wanted), {})
 
 
-def _make_record(service: Service, request: Request, wanted: ScoreRequest) -> ScoreRecord:
-    """Score, and put into one record what is kept."""
+def _make_record(service: Service, request: Request, wanted: ScoreRequest, caller: Caller, connection: Connection) -> ScoreRecord:
+    """Score by the supplier's leave, and put into one record what is kept."""
+    leave = permit(connection, caller, wanted.supplier_id, wanted.purpose)
     as_of = wanted.as_of or service.ledger.latest_as_of
     assessment = assess(service.bundle, service.ledger, wanted.supplier_id, as_of)
     occasion = Occasion(uuid.uuid4(), request_id_of(request), wanted.purpose, language_of(request))
-    body = score_body(service.bundle, service.ledger, assessment, occasion)
+    body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), leave.tier, service.bundle, occasion.language)
+    by_leave = {"consent_ref": str(leave.consent_id) if leave.consent_id else None, "tier": leave.tier.value}
     return ScoreRecord(
         score_id=occasion.score_id,
         supplier_id=wanted.supplier_id,
@@ -76,13 +89,15 @@ def _make_record(service: Service, request: Request, wanted: ScoreRequest) -> Sc
         bundle_sha256=service.bundle.content_hash,
         language=occasion.language.value,
         feature_values=assessment.values,
-        body=body_bytes(body),
+        body=body_bytes(body, **by_leave),
+        consent_id=leave.consent_id,
+        facts={"tier": leave.tier.value},
     )
 
 
-def body_bytes(body: ScoreBody) -> bytes:
-    """Return the bytes sent; every number in the shortest form that reads back to the same bits."""
-    return json.dumps(body.model_dump(mode="json", by_alias=True), ensure_ascii=False, allow_nan=False).encode()
+def body_bytes(body: ScoreBody, **more: str | None) -> bytes:
+    """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
+    return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:

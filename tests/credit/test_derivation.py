@@ -12,6 +12,8 @@ from credit.derivation import Line, Operation, Term, evaluate
 from credit.errors import OutOfRange
 from credit.money import fen, ppm, ppm_rounded_up, shown_en, shown_zh
 from credit.period import months_after
+from credit.worksheet import Worksheet
+from tests.credit.financing import POLICY
 
 BY_HAND = [
     (Operation.GIVEN, [7], 7),
@@ -134,3 +136,12 @@ def test_values_are_shown_whole() -> None:
 )
 def test_months_later_is_the_same_day_or_the_months_last(day: date, months: int, later: date) -> None:
     assert months_after(day, months) == later
+
+
+def test_a_sheet_never_holds_two_values_of_one_figure() -> None:
+    sheet = Worksheet(POLICY)
+    first = sheet.given("request.amount", 5, "fen", "application")
+    assert sheet.given("request.amount", 5, "fen", "application") is not None
+    assert sheet.lines == (first,)
+    with pytest.raises(ValueError, match="worked out twice"):
+        sheet.given("request.amount", 6, "fen", "application")

@@ -155,6 +155,11 @@ def test_a_threshold_is_reached_where_it_is_met(price: int, state: PledgeState) 
     assert look(price).state is state
 
 
+def test_a_pledge_exactly_at_the_sale_threshold_may_be_sold() -> None:
+    assert look(40_000, debt=34_000_000).state is PledgeState.SALE
+    assert look(40_000, debt=33_999_999).state is PledgeState.CALL
+
+
 def test_a_call_says_how_much_by_when_and_either_way_restores_the_start() -> None:
     call = look(40_000)
     assert (call.stock_needed, call.cash_needed, call.due_on) == (20_000_000, 10_000_000, ON + timedelta(days=3))

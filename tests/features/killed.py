@@ -1,7 +1,8 @@
 """Kills an update just before the n-th call that touches the ledger's files, for every n, and looks at what is left.
 
-Run as `python -m tests.features.killed LEDGER DAY NEXT WORK`; prints one JSON object per n. Each update runs in a process of its own,
-forked from this one, which has compiled everything before.
+Run as `python -m tests.features.killed LEDGER DAY NEXT WORK FIRST STEP` for n = FIRST, FIRST + STEP and so on, so that several may share
+the work; prints one JSON object per n. Each update runs in a process of its own, forked from this one, which has compiled everything
+before.
 """
 
 import gc
@@ -80,17 +81,17 @@ def finish(path: Path, day: Path, following: Path, found: Path) -> None:
     )
 
 
-def main(ledger: Path, day: Path, following: Path, work: Path) -> None:
-    """Kill the update before every call in turn."""
+def main(ledger: Path, day: Path, following: Path, work: Path, first: int, step: int) -> None:
+    """Kill the update before every `step`-th call from the first on, in turn; the last is the one that is left alone."""
     for folder in (day, following, None):  # compiles all there is to compile, and says what must be found
         shutil.copytree(ledger, work, dirs_exist_ok=True) if folder is day else None
         tell({"state": state(work)})
         update_ledger(work, folder) if folder else None
     gc.collect()
     threads = len(os.listdir("/proc/self/task"))
-    call, code = 0, -signal.SIGKILL
+    call, code = first - step, -signal.SIGKILL
     while code == -signal.SIGKILL:
-        call += 1
+        call += step
         shutil.rmtree(work)
         shutil.copytree(ledger, work)
         log, found = work.with_suffix(".log"), work.with_suffix(".json")
@@ -113,4 +114,4 @@ def tell(found: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    main(*(Path(argument) for argument in sys.argv[1:5]), *map(int, sys.argv[5:]))  # type: ignore[arg-type]

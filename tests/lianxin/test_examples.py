@@ -54,6 +54,7 @@ def test_every_command_has_an_example() -> None:
         "catalogue",
         "score",
         "explain",
+        "advise",
     ):
         assert any(example.startswith(command) for example in told), command
     assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
@@ -125,6 +126,8 @@ def test_example_of_the_service_starts_answers_and_stops(folder: Path) -> None:
         (["validate", "nowhere", "nowhere", "--out", "out"], 1, "nowhere"),
         (["validate", "nowhere", "nowhere"], 2, "--out"),
         (["score", "nowhere", "nowhere", "--as-of", "2026-01-01", "--out", "s.parquet"], 1, "nowhere"),
+        (["advise", "nowhere", "nowhere", "S", "--as-of", "2026-01-01"], 1, "nowhere"),
+        (["advise", "nowhere", "nowhere", "S"], 2, "--as-of"),
         (["simulate", "--suppliers", "3", "--months", "48", "out"], 1, "suppliers"),
         (["serve", "--bundle", "nowhere", "--ledger", "nowhere"], 1, "nowhere"),
         (["ledger"], 2, "build"),

@@ -173,7 +173,7 @@ def test_one_by_one_equals_the_batch(history: History, run: int) -> None:
     for day in DATES:
         by_date.update(rows_of(build_features(ledger, [day])))
     assert by_date == batch
-    with patch("features.build._RUN", run), patch("features.evaluate.BATCH_ROWS", 1):
+    with patch("features.totals._RUN", run), patch("features.evaluate.BATCH_ROWS", 1):
         assert rows_of(build_features(ledger, DATES)) == batch
 
 

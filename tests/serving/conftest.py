@@ -3,19 +3,25 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
+from features.columns import Tier
 from features.ledger import Ledger
 from features.store import open_ledger
+from serving.access import Caller
 from serving.app import create_app
-from serving.keys import create_api_key
+from serving.keys import authenticate, create_api_key
 from serving.postgres import EmbeddedPostgres
 from serving.roles import APP_ROLE
+from serving.schemas import Purpose
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.tenants import create_bank, create_operator, create_supplier, record_consents
 from serving.upgrade import upgrade_tables
 from tests.serving.client import Client
 from tests.serving.parts import make_bundle, make_ledger
@@ -77,9 +83,38 @@ def store(postgres: EmbeddedPostgres) -> Iterator[Store]:
     store.close()
 
 
+def bank_with_consents(owner: Store, ledger: Ledger, name: str, tier: Tier = Tier.RESTRICTED) -> str:
+    """The key of a new bank that every supplier of the ledger, and one that stands in none, gave its consent."""
+    bank = create_bank(owner, name, tier)
+    ends = datetime.now(UTC) + timedelta(days=30)
+    record_consents(owner, name, [*map(str, ledger.supplier_ids), "nobody"], list(Purpose), ends)
+    return create_api_key(owner, bank, name)
+
+
 @pytest.fixture(scope="session")
-def key(owner: Store) -> str:
-    return create_api_key(owner, "tests")
+def key(owner: Store, ledger: Ledger) -> str:
+    return bank_with_consents(owner, ledger, "tests")
+
+
+@pytest.fixture(scope="session")
+def bank(owner: Store, key: str) -> Caller:
+    return authenticate(owner, key)
+
+
+@pytest.fixture(scope="session")
+def supplier_key(owner: Store, supplier: str) -> str:
+    return create_api_key(owner, create_supplier(owner, supplier), "its login")
+
+
+@pytest.fixture(scope="session")
+def operator_key(owner: Store) -> str:
+    return create_api_key(owner, create_operator(owner, "operator"), "watch")
+
+
+@pytest.fixture
+def empty_bank(owner: Store) -> UUID:
+    """A new bank without any consent."""
+    return create_bank(owner, f"bank {datetime.now(UTC).timestamp()}")
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +124,7 @@ def supplier(ledger: Ledger) -> str:
 
 @pytest.fixture(scope="session")
 def app(bundle: ScoringBundle, ledger: Ledger, store: Store, supplier: str) -> FastAPI:
-    return create_app(ServiceSettings(example_supplier=supplier), bundle, ledger, store)
+    return create_app(ServiceSettings(example_supplier=supplier, rate_burst=100_000, rate_per_second=10_000), bundle, ledger, store)
 
 
 @pytest.fixture

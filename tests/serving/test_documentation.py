@@ -1,5 +1,6 @@
 """The documentation: its examples work, every documented answer can be had, and it needs no other host."""
 
+import base64
 import json
 import shlex
 import uuid
@@ -9,14 +10,18 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from features.columns import Tier
 from features.ledger import Ledger
+from serving.access import Caller
 from serving.app import create_app
+from serving.examples import consent_request_example
 from serving.languages import Language, words
 from serving.openapi import PROBLEMS
 from serving.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
 from serving.settings import ServiceSettings
 from serving.store import Store
 from tests.serving.client import Client
+from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle
 
 
@@ -43,13 +48,15 @@ def test_every_reference_leads_somewhere(schema: Any) -> None:
         assert reference.removeprefix("#/components/schemas/") in schema["components"]["schemas"]
 
 
-def test_the_request_example_works_and_its_answer_is_the_example(client: Client, schema: Any) -> None:
+def test_the_request_example_works_and_its_answer_is_the_example(app: FastAPI, owner: Store, ledger: Ledger, schema: Any) -> None:
+    key = bank_with_consents(owner, ledger, "examples", Tier.CONSENT)
+    client = Client(app, Accept_Language="en", X_API_Key=key)
     operation = schema["paths"]["/v1/scores"]["post"]
     body = operation["requestBody"]["content"]["application/json"]["example"]
     answer = client.post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
     assert answer.status_code == 201
     example = operation["responses"]["201"]["content"]["application/json"]["example"]
-    made_up = {"id", "request_id"}
+    made_up = {"id", "request_id", "consent_ref", "audit"}
     assert {k: v for k, v in answer.json().items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
 
 
@@ -64,18 +71,29 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
     assert example["subject"]["supplier_id"] not in set(ledger.supplier_ids)
 
 
-def test_the_commands_can_be_pasted(client: Client, key: str) -> None:
+def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str) -> None:
+    named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
+    named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
     for command in commands:
-        words_ = shlex.split(command.replace("\\\n", " ").replace("$LIANXIN_KEY", key).replace("$(date +%s%N)", uuid.uuid4().hex))
+        filled = command.replace("\\\n", " ")
+        for name, value in named.items():
+            filled = filled.replace(name, value)
+        words_ = shlex.split(filled)
         headers = dict(words_[i + 1].split(": ", 1) for i, word in enumerate(words_) if word == "-H")
         url = words_[1].removeprefix("http://testserver")
-        if "-d" in words_:
-            assert client.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
-        elif "$SCORE_ID" not in url:
-            assert client.get(url, headers=headers).status_code == 200
+        anonymous = Client(app, Accept_Language="en")
+        if "-u" in words_:
+            data = words_[words_.index("-d") + 1]
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
+            assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
+        elif "-d" in words_:
+            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
+        elif "_ID" not in url:
+            assert anonymous.get(url, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -54,14 +54,14 @@ def test_head_is_get_without_the_body(app: FastAPI, path: str) -> None:
 
 
 def test_head_of_a_report_is_answered(app: FastAPI, key: str, owner: Store, supplier: str) -> None:
-    cookie = app.state.service.sessions.issue(authenticate(owner, key).key_id)
+    cookie = app.state.service.sessions.issue(authenticate(owner, key).prefix)
     status, headers, body = call(app, "HEAD", f"/report/{supplier}?lang=en", {"Cookie": f"{COOKIE}={cookie}"})
     assert (status, body) == (200, b"")
     assert int(headers["content-length"]) > 1000
 
 
 def test_head_does_not_use_a_one_time_link_up(app: FastAPI, browser: Client, owner: Store, key: str) -> None:
-    token = app.state.service.sessions.issue_link(authenticate(owner, key).key_id)
+    token = app.state.service.sessions.issue_link(authenticate(owner, key).prefix)
     status, headers, _ = call(app, "HEAD", f"/login?token={token}&next=/")
     assert status == 200
     assert "set-cookie" not in headers

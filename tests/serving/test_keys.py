@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from typer import Typer
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from lianxin.service_commands import keys_create, keys_list, keys_revoke
 from serving.database import create_key, list_keys, revoke_key
-from serving.keys import NAME_LENGTH, create_api_key, list_api_keys, refuse_key_name, revoke_api_key
+from serving.keys import NAME_LENGTH, create_api_key, list_api_keys, refuse_name, revoke_api_key
 from serving.refusals import KeyRefused
 from serving.store import Store
 
@@ -29,18 +30,18 @@ def test_a_name_that_says_nothing_is_refused_before_a_database_is_made(folder: P
 
 @pytest.mark.parametrize("name", ["Bank A, sandbox", "工商银行（测试）", "x" * NAME_LENGTH, "é"])
 def test_a_name_that_can_be_read_is_taken(name: str) -> None:
-    refuse_key_name(name)
+    refuse_name(name)
 
 
-def test_the_list_has_every_key_and_never_the_key(owner: Store, store: Store) -> None:
-    key = create_api_key(owner, "listed")
+def test_the_list_has_every_key_and_never_the_key(owner: Store, empty_bank: UUID) -> None:
+    key = create_api_key(owner, empty_bank, "listed")
     prefix = key.split("_")[1]
-    (found,) = [record for record in list_api_keys(store) if record.prefix == prefix]
+    (found,) = [record for record in list_api_keys(owner) if record.prefix == prefix]
     assert (found.name, found.revoked_at) == ("listed", None)
     assert found.created_at.tzinfo is not None
-    assert key.split("_", 2)[2] not in repr(list_api_keys(store))
+    assert key.split("_", 2)[2] not in repr(list_api_keys(owner))
     revoke_api_key(owner, prefix)
-    (found,) = [record for record in list_api_keys(store) if record.prefix == prefix]
+    (found,) = [record for record in list_api_keys(owner) if record.prefix == prefix]
     assert found.revoked_at is not None
     assert found.revoked_at >= found.created_at
 

@@ -17,7 +17,7 @@ import pytest
 from credit.errors import ServiceUnavailable
 from serving import cluster
 from serving.account import Account, place_for
-from serving.postgres import EmbeddedPostgres, running_owner_url
+from serving.postgres import EmbeddedPostgres, running_urls
 from serving.postmaster import is_postmaster_of, running_postmaster
 
 OWNER_PROCESS = """
@@ -259,10 +259,10 @@ def test_nobody_enters_without_a_password(folder: Path, template: Path) -> None:
 
 def test_the_owners_address_is_found_while_it_runs(folder: Path, template: Path) -> None:
     copy_of(template, folder)
-    assert running_owner_url(folder / "pg") is None
+    assert running_urls(folder / "pg") is None
     with EmbeddedPostgres(folder / "pg") as server:
-        assert running_owner_url(folder / "pg") == server.owner_url()
-    assert running_owner_url(folder / "pg") is None
+        assert running_urls(folder / "pg") == (server.owner_url(), server.app_url())
+    assert running_urls(folder / "pg") is None
 
 
 def test_unreachable_binaries_are_copied(folder: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> None:

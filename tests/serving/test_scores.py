@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from features.ledger import Ledger
+from serving.access import Caller
 from serving.assess import assess, score_batch
 from serving.explain import current_model, model_part
 from serving.keys import create_api_key, revoke_api_key
@@ -25,6 +26,7 @@ from serving.problems import PROBLEM_TYPE
 from serving.refusals import RequestInFlight
 from serving.store import ScoreRecord, Store
 from tests.serving.client import Client
+from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle
 
 
@@ -122,8 +124,8 @@ def test_a_refused_request_leaves_its_key_free(client: Client, supplier: str) ->
     assert ask(client, supplier, key="free").status_code == 201
 
 
-def test_callers_do_not_share_idempotency_keys(app: FastAPI, client: Client, owner: Store, supplier: str) -> None:
-    other = Client(app, X_API_Key=create_api_key(owner, "another"))
+def test_callers_do_not_share_idempotency_keys(app: FastAPI, client: Client, owner: Store, ledger: Ledger, supplier: str) -> None:
+    other = Client(app, X_API_Key=bank_with_consents(owner, ledger, "another"))
     first, second = ask(client, supplier, key="shared"), ask(other, supplier, key="shared")
     assert first.json()["id"] != second.json()["id"]
 
@@ -169,8 +171,8 @@ def test_without_a_live_key_nothing_is_answered(app: FastAPI, offered: str | Non
         assert answer.headers["content-type"] == PROBLEM_TYPE
 
 
-def test_a_revoked_key_is_dead_at_once(app: FastAPI, owner: Store) -> None:
-    key = create_api_key(owner, "soon revoked")
+def test_a_revoked_key_is_dead_at_once(app: FastAPI, owner: Store, empty_bank: uuid.UUID) -> None:
+    key = create_api_key(owner, empty_bank, "soon revoked")
     caller = Client(app, X_API_Key=key)
     assert caller.get("/v1/models/current").status_code == 200
     assert revoke_api_key(owner, key.split("_")[1])
@@ -183,32 +185,32 @@ def test_a_wrong_secret_with_a_right_prefix_is_refused(app: FastAPI, key: str) -
     assert Client(app, X_API_Key=wrong).get("/v1/models/current").status_code == 401
 
 
-def record_of(supplier: str = "S1") -> Callable[[], ScoreRecord]:
+def record_of(supplier: str = "S1") -> Callable[..., ScoreRecord]:
     from datetime import date
 
     values = (1 / 3, float("nan"), -0.0, 5e-324, 1e300)
-    return lambda: ScoreRecord(uuid.uuid4(), supplier, date(2026, 1, 1), "own_information", "r", "b", "en", values, b"{}")
+    return lambda *_: ScoreRecord(uuid.uuid4(), supplier, date(2026, 1, 1), "own_information", "r", "b", "en", values, b'{"a": 1}')
 
 
-def test_feature_values_are_kept_bit_for_bit(store: Store) -> None:
-    answer = store.answer_once(1, uuid.uuid4().hex, b"a", record_of())
-    kept = np.array(store.read_record(answer.score_id).feature_values)
+def test_feature_values_are_kept_bit_for_bit(store: Store, bank: Caller) -> None:
+    answer = store.answer_once(bank, uuid.uuid4().hex, b"a", record_of())
+    kept = np.array(store.read_record(bank, answer.score_id).feature_values)
     assert kept.tobytes() == np.array(record_of()().feature_values).tobytes()
 
 
-def test_a_request_in_flight_is_409_and_fifty_at_once_make_one_score(store: Store) -> None:
+def test_a_request_in_flight_is_409_and_fifty_at_once_make_one_score(store: Store, bank: Caller) -> None:
     key, inside, release = uuid.uuid4().hex, threading.Event(), threading.Event()
 
-    def slow() -> ScoreRecord:
+    def slow(*_: object) -> ScoreRecord:
         inside.set()
         assert release.wait(10)
         return record_of()()
 
     results: list[object] = []
 
-    def call(make: Callable[[], ScoreRecord]) -> None:
+    def call(make: Callable[..., ScoreRecord]) -> None:
         try:
-            results.append(store.answer_once(1, key, b"a", make))
+            results.append(store.answer_once(bank, key, b"a", make))
         except RequestInFlight as error:
             results.append(error)
 
@@ -224,32 +226,46 @@ def test_a_request_in_flight_is_409_and_fifty_at_once_make_one_score(store: Stor
     assert all(isinstance(result, RequestInFlight) for result in results)
     release.set()
     first.join(30)
-    replayed = store.answer_once(1, key, b"a", record_of())
+    replayed = store.answer_once(bank, key, b"a", record_of())
     assert replayed.was_replayed
     assert replayed.score_id == results[-1].score_id  # type: ignore[attr-defined]
 
 
-def test_a_failure_between_score_and_answer_keeps_neither(store: Store) -> None:
-    def fail() -> ScoreRecord:
+def test_a_failure_between_score_and_answer_keeps_neither(store: Store, bank: Caller) -> None:
+    def fail(*_: object) -> ScoreRecord:
         raise RuntimeError("broken")
 
     key = uuid.uuid4().hex
     with pytest.raises(RuntimeError):
-        store.answer_once(1, key, b"a", fail)
-    assert not store.answer_once(1, key, b"a", record_of()).was_replayed
+        store.answer_once(bank, key, b"a", fail)
+    assert not store.answer_once(bank, key, b"a", record_of()).was_replayed
 
 
-@pytest.mark.parametrize("table", ["scores", "idempotency", "api_keys", "alembic_version"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "scores",
+        "idempotency",
+        "api_keys",
+        "tenants",
+        "consent_events",
+        "lookups",
+        "audit",
+        "audit_anchors",
+        "rate_buckets",
+        "alembic_version",
+    ],
+)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}", "DROP TABLE {}"])
 def test_the_application_can_change_nothing_it_wrote(store: Store, table: str, statement: str) -> None:
-    column = "version_num" if table == "alembic_version" else "created_at"
+    column = {"alembic_version": "version_num"}.get(table, "tenant_id" if table != "tenants" else "name")
     with store.engine.connect() as connection, pytest.raises(Exception, match=r"permission denied|must be owner"):
         connection.execute(text(statement.format(table, column, column)))
 
 
-def test_the_application_cannot_make_itself_a_key(store: Store) -> None:
+def test_the_application_cannot_make_itself_a_key(store: Store, bank: Caller) -> None:
     with pytest.raises(Exception, match="permission denied"):
-        create_api_key(store, "self-made")
+        create_api_key(store, bank.tenant_id, "self-made")
 
 
 def test_keys_are_kept_as_digests_only(owner: Store, key: str) -> None:

@@ -21,11 +21,15 @@ from training.bundle import ScoringBundle
 
 SERVE = """
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from credit.errors import LianxinError
+from serving.schemas import Purpose
 from serving.server import serve
 def ready(running):
     key = running.create_key("demo")
+    ends = datetime.now(UTC) + timedelta(days=1)
+    running.record_consents("demo", ["S000001"], list(Purpose), ends)
     print("READY", running.url, key, running.login_link(key, "/report/S000001"), flush=True)
 try:
     serve(bundle=Path(sys.argv[1]) / "bundle", ledger=Path(sys.argv[1]) / "ledger", port=int(sys.argv[2]), data=Path(sys.argv[3]),

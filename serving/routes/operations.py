@@ -1,0 +1,23 @@
+"""Operations: what an operator watches."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response, Security
+
+from serving.access import Caller, Scope
+from serving.metrics import CONTENT_TYPE
+from serving.service import InService, caller_of
+
+router = APIRouter(tags=["health"])
+
+
+class MetricsText(Response):
+    """Measures in Prometheus' text format."""
+
+    media_type = CONTENT_TYPE
+
+
+@router.get("/metrics", response_class=MetricsText, response_description="The measures", summary="Measures for Prometheus")
+def read_metrics(service: InService, caller: Annotated[Caller, Security(caller_of, scopes=[Scope.METRICS_READ])]) -> Response:
+    """Return counts and times of this process since it began; an operator's key reads them."""
+    return MetricsText(service.metrics.text())

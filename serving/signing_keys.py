@@ -1,0 +1,59 @@
+"""With what does the service sign? Two Ed25519 keys, for tokens and for anchors of the audit, in one private file beside the data.
+
+All hosts of one service share the file. Without it every token ends, and new anchors are signed by a key that an auditor has not seen.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from credit.errors import ServiceUnavailable
+from serving.cluster import write_private
+
+FILE = "signing_keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeys:
+    """The key of tokens and the key of anchors."""
+
+    token: Ed25519PrivateKey = field(repr=False)
+    anchor: Ed25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def draw(cls) -> Self:
+        """Draw new keys."""
+        return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
+
+    @property
+    def anchor_public(self) -> bytes:
+        """The 32 bytes an auditor checks anchors with."""
+        return self.anchor.public_key().public_bytes_raw()
+
+
+def read_or_make_signing_keys(folder: Path) -> SigningKeys:
+    """Read the keys kept in the folder, or draw and keep new ones.
+
+    Raises
+    ------
+    ServiceUnavailable
+        The file is there and cannot be read as two keys.
+    """
+    file = folder / FILE
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        return SigningKeys(*(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept[name])) for name in ("token", "anchor")))
+    except FileNotFoundError:
+        pass
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise ServiceUnavailable(
+            f"The file of the signing keys, {file}, cannot be read ({type(error).__name__}). Put it back from your backup."
+        ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    made = SigningKeys.draw()
+    kept = {"token": made.token.private_bytes_raw().hex(), "anchor": made.anchor.private_bytes_raw().hex()}
+    write_private(file, json.dumps(kept).encode())
+    return made

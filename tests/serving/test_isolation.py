@@ -1,0 +1,275 @@
+"""Who sees what: every operation of the OpenAPI document, by every identity, on its own, another's and an absent object.
+
+The matrix is made from the document: an operation that nobody said how to call makes the test fail. Another tenant's object must answer
+exactly as one that is not there.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from features.ledger import Ledger
+from serving.access import SCOPES_OF, Scope, TenantKind
+from serving.keys import authenticate, create_api_key, revoke_api_key
+from serving.store import Store
+from tests.serving.client import Client
+from tests.serving.conftest import bank_with_consents
+
+ENDS = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+IDENTITIES = ("none", "garbage", "revoked", "expired", "other", "unscoped", "own", "supplier", "operator")
+OBJECTS = ("own", "other", "absent")
+OPEN = {"/healthz", "/readyz"}
+NOT_KNOWN = {"none", "garbage", "revoked", "expired"}
+
+
+class World:
+    """Two banks, two suppliers' logins, and something of each to ask for."""
+
+    def __init__(self, app: FastAPI, owner: Store, ledger: Ledger) -> None:
+        self.app = app
+        self.suppliers = {"own": str(ledger.supplier_ids[7]), "other": str(ledger.supplier_ids[8]), "absent": "S-NOT-THERE"}
+        keys = {name: bank_with_consents(owner, ledger, f"matrix {name}") for name in ("own", "other")}
+        self.bank_ids = {name: str(authenticate(owner, key).tenant_id) for name, key in keys.items()} | {"absent": str(uuid.uuid4())}
+        tenant = authenticate(owner, keys["own"]).tenant_id
+        unscoped = create_api_key(owner, tenant, "lookups only", [Scope.LOOKUP_READ])
+        revoked = create_api_key(owner, tenant, "revoked")
+        revoke_api_key(owner, revoked.split("_")[1])
+        logins = {name: create_api_key(owner, _login(owner, self.suppliers[name]), "login") for name in ("own", "other")}
+        watch = create_api_key(owner, _operator(owner), "watch")
+        self.headers: dict[str, dict[str, str]] = {
+            "none": {},
+            "garbage": {"X-API-Key": "lx_000000000000_" + "A" * 43},
+            "revoked": {"X-API-Key": revoked},
+            "expired": {"Authorization": f"Bearer {self.expired(keys['own'])}"},
+            "other": {"X-API-Key": keys["other"]},
+            "unscoped": {"X-API-Key": unscoped},
+            "own": {"X-API-Key": keys["own"]},
+            "supplier": {"X-API-Key": logins["own"]},
+            "operator": {"X-API-Key": watch},
+        }
+        # What belongs to "own" and to "other", by the kind of caller: a score of each bank and login, a consent of each login.
+        by_bank = {name: self.score(keys[name], name, "credit_application") for name in ("own", "other")}
+        by_login = {name: self.score(logins[name], name, "own_information") for name in ("own", "other")}
+        nowhere = str(uuid.uuid4())
+        self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
+        self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
+
+    def expired(self, key: str) -> str:
+        tokens, now = self.app.state.service.tokens, int(time.time())
+        claims = jwt.decode(tokens.issue(key.split("_")[1], frozenset(Scope)), options={"verify_signature": False})
+        return jwt.encode(claims | {"iat": now - 500, "exp": now - 1}, tokens._key, algorithm="EdDSA", headers=tokens._header)
+
+    def score(self, key: str, whose: str, purpose: str) -> str:
+        body = {"supplier_id": self.suppliers[whose], "purpose": purpose}
+        answer = Client(self.app, X_API_Key=key).post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def consent(self, key: str, whose: str) -> str:
+        body = {"bank_id": self.bank_ids[whose], "purpose": "credit_application", "expires_on": ENDS}
+        answer = Client(self.app, X_API_Key=key).post("/v1/consents", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def call(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = self.headers[who] | {"Idempotency-Key": uuid.uuid4().hex}
+        return Client(self.app, Accept_Language="en").request(method, path, headers=headers, **more)
+
+
+def _login(owner: Store, supplier_id: str) -> uuid.UUID:
+    from serving.tenants import create_supplier
+
+    return create_supplier(owner, supplier_id)
+
+
+def _operator(owner: Store) -> uuid.UUID:
+    from serving.tenants import create_operator
+
+    return create_operator(owner, "matrix operator")
+
+
+@pytest.fixture(scope="module")
+def world(app: FastAPI, owner: Store, ledger: Ledger) -> Iterator[World]:
+    yield World(app, owner, ledger)
+
+
+Call = Callable[[World, str, str], httpx.Response]
+
+
+def purpose_of(who: str) -> str:
+    return "own_information" if who == "supplier" else "credit_application"
+
+
+def kind_of(who: str) -> str:
+    return "supplier" if who == "supplier" else "bank"
+
+
+def whose(who: str, thing: str) -> str:
+    """Whose thing it is in the world's words: the other bank's own is "other"."""
+    return {"own": "other", "other": "own"}.get(thing, thing) if who == "other" else thing
+
+
+# How each operation is called, by whom it may be, and whether it has an object of a tenant: (method, path) -> (scope, object?, call).
+OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
+    ("post", "/v1/scores"): (
+        Scope.SCORE_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", "/v1/scores", json={"supplier_id": w.suppliers[thing], "purpose": purpose_of(who)}),
+    ),
+    ("get", "/v1/scores/{score_id}"): (
+        Scope.SCORE_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
+    ),
+    ("get", "/v1/models/current"): (Scope.MODEL_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/models/current")),
+    ("post", "/v1/oauth/token"): (
+        None,
+        False,
+        lambda w, who, thing: w.call(who, "POST", "/v1/oauth/token", data=credentials(w, who) | {"grant_type": "client_credentials"}),
+    ),
+    ("get", "/v1/banks"): (Scope.CONSENT_WRITE, False, lambda w, who, thing: w.call(who, "GET", "/v1/banks")),
+    ("get", "/v1/consents"): (Scope.CONSENT_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/consents")),
+    ("post", "/v1/consents"): (
+        Scope.CONSENT_WRITE,
+        False,
+        lambda w, who, thing: w.call(
+            who, "POST", "/v1/consents", json={"bank_id": w.bank_ids["own"], "purpose": "portfolio_review", "expires_on": ENDS}
+        ),
+    ),
+    ("get", "/v1/consents/{consent_id}"): (
+        Scope.CONSENT_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/consents/{w.consents[whose(who, thing)]}"),
+    ),
+    ("post", "/v1/consents/{consent_id}/withdrawal"): (
+        Scope.CONSENT_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", f"/v1/consents/{w.consents[whose(who, thing)]}/withdrawal"),
+    ),
+    ("get", "/v1/lookups"): (Scope.LOOKUP_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/lookups?limit=200")),
+    ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
+    ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
+    ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
+}
+_OF = {"other": TenantKind.BANK, "own": TenantKind.BANK, "supplier": TenantKind.SUPPLIER, "operator": TenantKind.OPERATOR}
+
+
+def credentials(world: World, who: str) -> dict[str, str]:
+    key = world.headers[who].get("X-API-Key", "")
+    return {"client_id": key.split("_")[1], "client_secret": key} if key else {}
+
+
+def may(who: str, scope: Scope) -> bool:
+    return scope is Scope.LOOKUP_READ if who == "unscoped" else scope in SCOPES_OF[_OF[who]]
+
+
+def expected(who: str, operation: tuple[str, str], thing: str) -> int | None:
+    """The refusal that must come, None where the call succeeds."""
+    scope, has_object, _ = OPERATIONS[operation]
+    if who in NOT_KNOWN:
+        # A bearer token is no client's credentials: the token endpoint says so before it looks at it.
+        unfit = 400 if (who, operation[1]) == ("expired", "/v1/oauth/token") else 401
+        return None if operation[1] in OPEN else unfit
+    if scope is not None and not may(who, scope):
+        return 403
+    if not has_object or thing == "own":
+        return None
+    if operation == ("post", "/v1/scores"):
+        # Both banks have every supplier's consent; a supplier that stands nowhere gave none.
+        return 403 if who == "supplier" or thing == "absent" else None
+    return 404
+
+
+def test_the_matrix_has_every_operation_of_the_document(client: Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {(method, path) for path, methods in paths.items() for method in methods} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_every_identity_gets_what_it_may(world: World, operation: tuple[str, str]) -> None:
+    _, has_object, call = OPERATIONS[operation]
+    for who in IDENTITIES:
+        answers = {}
+        for thing in OBJECTS if has_object else ("own",):
+            answer = call(world, who, thing)
+            refusal = expected(who, operation, thing)
+            assert answer.status_code == refusal if refusal else answer.status_code < 300, (who, thing, answer.text)
+            answers[thing] = answer
+        if has_object and operation != ("post", "/v1/scores"):
+            assert told(answers["other"]) == told(answers["absent"]), who
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """All that a caller can see of an answer, without what differs by the request or the clock."""
+    headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "ratelimit")}
+    body = {k: v for k, v in answer.json().items() if k not in ("request_id", "instance")}
+    return answer.status_code, headers, body
+
+
+def test_lists_hold_the_callers_own_rows_only(world: World) -> None:
+    own, other = world.bank_ids["own"], world.bank_ids["other"]
+    for path, name in (("/v1/consents", "bank_id"), ("/v1/lookups", "bank_id")):
+        for who, theirs in (("own", own), ("other", other)):
+            items = world.call(who, "GET", f"{path}?limit=200").json()["items"]
+            assert items
+            assert {item[name] for item in items} == {theirs}
+        seen = world.call("supplier", "GET", f"{path}?limit=200").json()["items"]
+        assert seen
+        assert {item["supplier_id"] for item in seen} == {world.suppliers["own"]}
+
+
+def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, owner: Store, empty_bank: uuid.UUID) -> None:
+    key = create_api_key(owner, empty_bank, "stranger")
+    told_of = []
+    for supplier in (world.suppliers["own"], world.suppliers["absent"]):
+        body = {"supplier_id": supplier, "purpose": "credit_application"}
+        told_of.append(told(Client(world.app, X_API_Key=key).post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})))
+    assert told_of[0] == told_of[1]
+
+
+TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_database_shows_no_row_without_a_tenant_and_none_of_another(world: World, store: Store, table: str) -> None:
+    with store.engine.connect() as connection:
+        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+    caller = authenticate(store, world.headers["own"]["X-API-Key"])
+    with store.begin(caller) as connection:
+        others = connection.execute(text(f"SELECT count(*) FROM {table} WHERE tenant_id <> :own"), {"own": caller.tenant_id})
+        assert others.scalar_one() == 0
+
+
+def test_every_table_with_a_tenant_has_its_policy_and_the_application_owns_nothing(store: Store, owner: Store) -> None:
+    with owner.engine.connect() as connection:
+        bound = text(
+            "SELECT c.relname, c.relrowsecurity, c.relowner::regrole::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id'"
+            " AND has_table_privilege('lianxin_app', c.oid, 'SELECT')"
+        )
+        found = {row.relname: (row.relrowsecurity, row.relowner) for row in connection.execute(bound)}
+        assert found == {table: (True, "lianxin_owner") for table in TABLES}
+        role = connection.execute(text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = 'lianxin_app'")).scalar_one()
+        assert role is False
+    with store.engine.connect() as connection:
+        for table in ("tenants", "api_keys", "rate_buckets"):
+            assert not connection.execute(text("SELECT has_table_privilege(:table, 'SELECT')"), {"table": table}).scalar_one()
+
+
+def test_a_row_of_another_tenant_cannot_be_written(world: World, store: Store) -> None:
+    caller = authenticate(store, world.headers["own"]["X-API-Key"])
+    statement = "INSERT INTO lookups (tenant_id, supplier_id, purpose, operation) VALUES (:other, 'S1', 'x', 'read')"
+    with pytest.raises(Exception, match="row-level security"), store.begin(caller) as connection:
+        connection.execute(text(statement), {"other": world.bank_ids["other"]})
+    given = (
+        "INSERT INTO consent_events (consent_id, event, tenant_id, supplier_id, purpose, tier, expires_at)"
+        " VALUES (gen_random_uuid(), 'granted', :own, 'S1', 'credit_application', 'restricted', now() + interval '1 day')"
+    )
+    with pytest.raises(Exception, match="row-level security"), store.begin(caller) as connection:
+        connection.execute(text(given), {"own": caller.tenant_id})
