@@ -1,16 +1,16 @@
 """Does a hazard model lose to the 12-month model? On a simulated platform, out of time, on the same rows.
 
-    python -m benchmarks.hazard --suppliers 5000 --months 60 --seed 20261121
+    python -m benchmarks.hazard --suppliers 3000 --months 60 --seed 20261121 101 102 103
 
 Both learn from the same training rows by the product's recipe and are calibrated as the product's model is; the hazard model also knows
-in which month a default fell. Differences are hazard model less 12-month model, with intervals over redrawn suppliers. ``--survivors``
-is the share of the months without default the hazard model learns from, drawn once; its log-odds are put right by the share's logarithm.
+in which month a default fell. At 3 and 6 months it stands beside the 12-month PD spread evenly over the year, and beside a model of each
+horizon of its own, which may contradict one another. Differences are hazard model less 12-month model, with intervals over redrawn
+suppliers. ``expected`` measures are taken against the true PD of 12 months instead of drawn outcomes.
 """
 
 import argparse
 import json
 import tempfile
-from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -20,148 +20,94 @@ import numpy.typing as npt
 
 from benchmarks.known_truth import directions
 from benchmarks.platform import true_pds
+from benchmarks.selection import expected_auc, expected_log_loss
 from features.build import build_features
 from features.ledger import build_ledger
 from features.read import read_tables
 from features.simulate import simulate
 from training.calibrate import calibrate
 from training.dataset import ModelFrame, assemble
-from training.hazard import MONTHS, HazardScorer, HazardScores, learn_hazard, month_of_default
-from training.labels import Outcomes, first_day_seen, label_outcomes, last_day_seen
-from training.measures import auc, brier, calibration_line, ece, log_loss
+from training.hazard_candidate import HORIZONS, judge_candidate, learn_candidate, measures, months_of_default
+from training.labels import first_day_seen, label_outcomes, last_day_seen
 from training.pipeline import outcome_as_ofs
 from training.recipe import Columns, learn
-from training.rival import paired_differences
 from training.scorer import Scorer
 from training.settings import SEED, TrainSettings
 from training.split import Split, split_out_of_time
+from training.term_structure import HazardModel, HazardScorer, HazardScores
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Watched:
-    """Rows with an outcome, the month of default of each (0: none), and which are learnt from."""
-
-    frame: ModelFrame
-    default_month: Ints
-    split: Split
-    settings: TrainSettings
-
-
-def fewer(watched: Watched, share: float) -> Watched:
-    """Return the same rows with a share of the suppliers to learn from; all test rows stay."""
-    split, suppliers = watched.split, watched.frame.supplier_ids[watched.split.train]
-    known = np.unique(suppliers)
-    chosen = known[np.random.default_rng(SEED).random(len(known)) < share]
-    kept = np.isin(suppliers, chosen)
-    return replace(watched, split=replace(split, train=split.train[kept], fold=split.fold[kept]))
-
-
-def load(folder: Path) -> Watched:
-    """Read a folder, build its features and label it as `lianxin train` does, with the month of each default."""
+def load(folder: Path) -> tuple[ModelFrame, Split, TrainSettings]:
+    """Read a folder, build its features and label it as `lianxin train` does."""
     tables, _ = read_tables(folder)
     settings = TrainSettings.in_force(last_day_seen(tables))
     as_ofs = outcome_as_ofs(first_day_seen(tables), last_day_seen(tables), settings)
-    outcomes = label_outcomes(tables, as_ofs, settings.outcome)
-    frame = assemble(build_features(build_ledger(tables), as_ofs), outcomes)
-    months = months_of(frame, outcomes, settings)
-    return Watched(frame, months, split_out_of_time(frame, settings.split), settings)
+    frame = assemble(build_features(build_ledger(tables), as_ofs), label_outcomes(tables, as_ofs, settings.outcome))
+    return frame, split_out_of_time(frame, settings.split), settings
 
 
-def months_of(frame: ModelFrame, outcomes: Outcomes, settings: TrainSettings) -> Ints:
-    """Return the month of default of each row of the frame, 0 for none."""
-    months = month_of_default(outcomes.as_of, outcomes.default_on, performance_days=settings.outcome.performance_days)
-    known = dict(zip(zip(outcomes.supplier_ids.tolist(), outcomes.as_of.tolist(), strict=True), months.tolist(), strict=True))
-    return np.array([known[key] for key in zip(frame.supplier_ids.tolist(), frame.as_of.tolist(), strict=True)], dtype=np.intp)
-
-
-def twelve_month_pd(watched: Watched, threads: int) -> Floats:
-    """Return the 12-month model's PDs of the test rows."""
-    frame, split, settings = watched.frame, watched.split, watched.settings
+def pd_of_own_model(frame: ModelFrame, split: Split, settings: TrainSettings, y: Floats, threads: int) -> Floats:
+    """Return the PDs of the test rows by a model of the outcome ``y`` of all rows, learnt and calibrated as the product's."""
     rows = split.train
     fit = learn(
-        frame.values[rows], frame.y[rows], Columns(frame.names, tuple(directions())), seed=SEED, groups=frame.supplier_ids[rows],
+        frame.values[rows], y[rows], Columns(frame.names, tuple(directions())), seed=SEED, groups=frame.supplier_ids[rows],
         fold=split.fold, params=settings.params, threads=threads,
     ).fit  # fmt: skip
     margins = fit.margins_out_of_fold
-    line = calibrate(margins, frame.y[rows], as_of=frame.as_of[rows], suppliers=frame.supplier_ids[rows], policy=settings.calibration)
+    line = calibrate(margins, y[rows], as_of=frame.as_of[rows], suppliers=frame.supplier_ids[rows], policy=settings.calibration)
     return Scorer.from_text(fit.model_text, line, settings.scale).score(frame.values[split.test]).pd
 
 
-def hazard_scores(watched: Watched, survivors: float, threads: int) -> HazardScores:
-    """Return the hazard model's scores of the test rows."""
-    frame, split, settings = watched.frame, watched.split, watched.settings
-    rows = split.train
-    found = learn_hazard(
-        frame.values[rows], watched.default_month[rows], np.full(len(rows), MONTHS), Columns(frame.names, tuple(directions())), seed=SEED,
-        groups=frame.supplier_ids[rows], fold=split.fold, params=settings.params, survivors=survivors,
-        threads=threads,
-    )  # fmt: skip
-    of, log_odds = rows[found.periods.row], found.log_odds_out_of_fold
-    line = calibrate(log_odds, found.periods.y, as_of=frame.as_of[of], suppliers=frame.supplier_ids[of], policy=settings.calibration)
-    return HazardScorer(found.model_text, found.by_month(line), settings.scale).score(frame.values[split.test])
-
-
-def measures(y: Floats, pd: Floats) -> dict[str, float]:
-    """Return AUC, log loss, Brier, slope, ECE, and the mean PD beside the rate of bad."""
-    return {
-        "auc": auc(y, pd),
-        "log_loss": log_loss(y, pd),
-        "brier": brier(y, pd),
-        "slope": calibration_line(y, pd)[0],
-        "ece": ece(y, pd),
-        "mean_pd": float(pd.mean()),
-        "rate": float(y.mean()),
-    }
-
-
-def compare(watched: Watched, truth: Floats, *, survivors: float, threads: int = 1) -> dict[str, Any]:
-    """Fit both models; return their measures on the test rows, the paired differences at 12 months, and what the curve costs."""
-    test, frame = watched.split.test, watched.frame
+def compare(frame: ModelFrame, split: Split, settings: TrainSettings, truth: Floats, *, threads: int) -> dict[str, Any]:
+    """Fit the models; return their measures on the test rows, the paired differences, and what the curve costs."""
+    month = months_of_default(frame, settings)
     started = process_time()
-    pd = twelve_month_pd(watched, threads)
+    own = {m: pd_of_own_model(frame, split, settings, ((month > 0) & (month <= m)).astype(np.float64), threads) for m in HORIZONS[:-1]}
+    before = process_time()
+    pd = pd_of_own_model(frame, split, settings, frame.y, threads)
     between = process_time()
-    scores = hazard_scores(watched, survivors, threads)
-    seconds = {"twelve_months": between - started, "hazard": process_time() - between}
-    y, month, suppliers = frame.y[test], watched.default_month[test], frame.supplier_ids[test]
-    by_month = {m: ((month > 0) & (month <= m)).astype(np.float64) for m in (3, 6, 12)}
-    found = {
-        "rows": {"learnt": len(watched.split.train), "judged": len(test), "bads": int(y.sum())},
-        "cpu_seconds": seconds,
-        "true_pd": measures(y, np.clip(truth, 1e-9, 1.0 - 1e-9)),
-        "twelve_months": measures(y, pd),
-        "hazard": {str(m): measures(of_month, scores.pd_within(m)) for m, of_month in by_month.items()},
-        # Ranks are the same at every horizon: what the 12-month model's ranks are worth at the shorter ones is the rival there.
-        "twelve_months_ranks": {str(m): auc(of_month, pd) for m, of_month in by_month.items()},
-        "difference": paired_differences(y, scores.pd_within(12), pd, suppliers, seed=SEED),
+    model = learn_candidate(frame, split, settings, seed=SEED, threads=threads)
+    ended = process_time()
+    scores = HazardScorer(model).score(frame.values[split.test])
+    within = month[split.test]
+    return {
+        "rows": {"learnt": len(split.train), "judged": len(split.test), "bads": int(frame.y[split.test].sum())},
+        "cpu_seconds": {"own_models": before - started, "twelve_months": between - before, "hazard": ended - between},
+        "horizons": judge_candidate(model, frame, split, settings, pd=pd, seed=SEED),
+        "own_models": {m: measures(((within > 0) & (within <= m)).astype(np.float64), found) for m, found in own.items()},
+        "own_models_contradict": float(np.mean((own[3] > own[6]) | (own[6] > pd))),
+        "expected": {
+            name: {"auc": expected_auc(truth, risk), "log_loss": expected_log_loss(truth, risk)}
+            for name, risk in (("true_pd", truth), ("twelve_months", pd), ("hazard", scores.pd_within(12)))
+        },
+        **_curve(model, scores, settings),
     }
-    return {**found, **_points(scores, watched)}
 
 
-def _points(scores: HazardScores, watched: Watched) -> dict[str, Any]:
-    """Return how far points lie from those the scale gives the 12-month PD, and whether they rank as the PDs."""
-    pd = scores.pd_within(MONTHS)
-    on_scale = np.array([watched.settings.scale.points(p) for p in np.clip(pd, 1e-12, 1.0 - 1e-12).tolist()])
-    off = np.abs(scores.points - on_scale)
+def _curve(model: HazardModel, scores: HazardScores, settings: TrainSettings) -> dict[str, Any]:
+    """Return how far points lie from those the scale gives the 12-month PD, whether all PDs rank alike and rise with the horizon."""
+    pd = scores.pd_within(12)
+    off = np.abs(scores.points - np.array([settings.scale.points(p) for p in pd.tolist()]))
     order = np.argsort(-scores.points, kind="stable")
+    tenors = np.array([scores.pd_of_tenor(days) for days in range(0, model.window_days + 1, 5)])
     return {
         "points_off_scale": {"median": float(np.median(off)), "p95": float(np.quantile(off, 0.95)), "max": float(off.max())},
-        "ranks_alike": all(bool((np.diff(scores.pd_within(m)[order]) >= 0).all()) for m in (3, 6, 12)),
-        "curves_rise": bool((scores.pd_within(3) <= scores.pd_within(6)).all() and (scores.pd_within(6) <= pd).all()),
+        "ranks_alike": all(bool((np.diff(scores.pd_within(m)[order]) >= 0).all()) for m in HORIZONS),
+        "curves_rise_from_0": bool((tenors[0] == 0).all() and (np.diff(tenors, axis=0) >= 0).all()),
+        "mean_pd_of_75_days": float(scores.pd_of_tenor(75).mean()),
+        "slopes_by_month": [round(month.slope, 3) for month in model.by_month],
     }
 
 
 def main() -> None:
     """Simulate or read, fit, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suppliers", type=int, default=5000)
+    parser.add_argument("--suppliers", type=int, default=3000)
     parser.add_argument("--months", type=int, default=60)
     parser.add_argument("--seed", type=int, nargs="+", default=[20261121])
     parser.add_argument("--folder", type=Path, help="a platform simulated before")
-    parser.add_argument("--survivors", type=float, default=0.1)
-    parser.add_argument("--learners", type=float, default=1.0, help="share of the training suppliers to learn from")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     for seed in args.seed:
@@ -169,11 +115,11 @@ def main() -> None:
             tables = args.folder or Path(scratch) / "tables"
             if args.folder is None:
                 simulate(tables, suppliers=args.suppliers, months=args.months, seed=seed)
-            watched = fewer(load(tables), args.learners)
-            test = watched.split.test
-            truth = true_pds(tables, watched.frame.supplier_ids[test], watched.frame.as_of[test])
-        found = compare(watched, truth, survivors=args.survivors, threads=args.threads)
-        print(json.dumps({"seed": seed, "survivors": args.survivors, "learners": args.learners, **found}, indent=1), flush=True)
+            digest = json.loads((tables / "truth" / "world.json").read_text(encoding="utf-8"))["digest"]
+            frame, split, settings = load(tables)
+            truth = true_pds(tables, frame.supplier_ids[split.test], frame.as_of[split.test])
+        found = compare(frame, split, settings, truth, threads=args.threads)
+        print(json.dumps({"seed": seed, "world_digest": digest, **found}, indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,29 @@
-"""When would a supplier default? One discrete-time hazard model, whose curve gives the PD at every horizon and cannot contradict itself.
+"""When would a supplier default? One discrete-time hazard model for every horizon up to twelve months.
 
 A row of a supplier becomes one row for every month it was watched and had not defaulted before; one booster learns whether it
 defaults in that month (Singer and Willett, Journal of Educational Statistics 18, 1993). The month is a column that no tree shares
-with another, so a margin is f(x) + g(t), and f(x) divides into contributions that do not depend on the month. What is known today says
-more of the next months than of later ones: each month t has its own affine map of the margin to log-odds, a_t + b_t (f(x) + g(t)) with
-b_t above 0. Suppliers so rank alike at every horizon. docs/decisions/0014.
+with another, so a margin is f(x) + g(t). What is known today says more of the next months than of later ones: each month t has its
+own affine map of the margin to log-odds, a_t + b_t (f(x) + g(t)) with b_t above 0. The curve and its points: `training.term_structure`.
+docs/decisions/0014.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import OutOfRange, TrainingFailed
-from credit.scale import Scale
-from training.calibrate import likeliest_line
+from credit.errors import OutOfRange
+from training.calibrate import CalibrationPolicy, calibrate, likeliest_line
 from training.fit import Progress
 from training.params import BoosterParams
-from training.recipe import Columns, learn
-from training.scorer import Calibration, Scorer
-from training.trees import parse_trees
+from training.recipe import Columns, learn, rows_per_group
+from training.scorer import Calibration
+from training.term_structure import MONTH, MONTHS
 
 Values = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-MONTHS = 12
-MONTH = "month_ahead"
-"""The column of the month, last of all."""
 MONTH_SD = 0.5
 """How far, by the prior's deviation, the level and the slope of a month's map may lie from those of all months."""
 
@@ -68,33 +63,6 @@ class LearnedHazard:
         """
         after, shift = line or Calibration(slope=1.0, intercept=0.0), math.log(self.survivors)
         return tuple(Calibration(after.slope * m.slope, after.intercept + after.slope * m.intercept + shift) for m in self.drawn_maps)
-
-
-@dataclass(frozen=True, slots=True)
-class HazardScores:
-    """Scores of n suppliers on f features.
-
-    ``base_points`` plus ``contributions``, shape (n, f), added from left to right, give ``points``, shape (n,), to the last bit.
-    ``log_survival`` has shape (n, 13): the logarithm of the probability of no default by the end of month 0 to 12.
-    """
-
-    points: Values
-    base_points: float
-    contributions: Values
-    log_survival: Values
-
-    def pd_within(self, months: float) -> Values:
-        """Return the probability of default within so many months from the as-of date, above 0 and at most 12; shape (n,).
-
-        Notes
-        -----
-        Within a month the log survival is a straight line: the hazard rate is constant. A tenor of d days is d * 12 / 365 months.
-        """
-        if not 0.0 < months <= MONTHS:
-            raise OutOfRange(f"a horizon must be above 0 and at most {MONTHS} months, found {months}: the curve says nothing beyond")
-        before = min(int(months), MONTHS - 1)
-        start, end = self.log_survival[:, before], self.log_survival[:, before + 1]
-        return np.asarray(-np.expm1(start + (months - before) * (end - start)))
 
 
 def month_of_default(as_of: NDArray[np.datetime64], default_on: NDArray[np.datetime64], *, performance_days: int) -> Ints:
@@ -184,7 +152,7 @@ def learn_hazard(
     Raises
     ------
     OutOfRange, TrainingFailed
-        As `training.recipe.learn`; `TrainingFailed` also where a tree mixes the month with another column.
+        As `training.recipe.learn`.
     """
     if not 0.0 < survivors <= 1.0:
         raise OutOfRange(f"the share of months without default must be above 0 and at most 1, found {survivors}")
@@ -206,7 +174,6 @@ def learn_hazard(
         progress=progress,
     )
     fit = learned.fit
-    _require_apart(fit.model_text, width)
     maps = _map_months(fit.margins_out_of_fold, periods, learned.calibration)
     slope, intercept = (np.array(parts)[periods.month - 1] for parts in zip(*((m.slope, m.intercept) for m in maps), strict=True))
     return LearnedHazard(fit.model_text, fit.rounds, periods, survivors, intercept + slope * fit.margins_out_of_fold, maps)
@@ -228,54 +195,28 @@ def _map_months(margins: Values, periods: Periods, whole: Calibration) -> tuple[
     return tuple(found)
 
 
-class HazardScorer:
-    """A hazard booster with its calibration and scale: points that add up, and the curve they stand for.
+def calibrate_months(
+    found: LearnedHazard, *, as_of: NDArray[np.datetime64], suppliers: NDArray[np.str_], policy: CalibrationPolicy
+) -> tuple[Calibration, ...]:
+    """Return each month's map, moved towards the newest as-of dates as `training.calibrate.calibrate` moves that of a 12-month model.
 
-    Notes
-    -----
-    Points are affine in f(x), so they rank as the PD of every horizon does. They touch the scale where every contribution is 0: there
-    they are the points of the 12-month PD, and a step in f(x) moves them as it moves the log-odds of that PD. Away from there
-    they are no reading of the PD on the scale: log-odds of a 12-month PD are not affine in f(x). The PD is the curve's.
+    Parameters
+    ----------
+    found
+        What `learn_hazard` made of n rows.
+    as_of, suppliers
+        Of the n rows.
+    policy
+        As `training.calibrate.calibrate`.
     """
-
-    def __init__(self, model_text: str, by_month: Sequence[Calibration], scale: Scale) -> None:
-        """Read the month's part g(t) off the booster, and refuse one that mixes the month with another column."""
-        if len(by_month) != MONTHS:
-            raise OutOfRange(f"a hazard model needs a map for each of {MONTHS} months, found {len(by_month)}")
-        scorer = Scorer.from_text(model_text, Calibration(slope=1.0, intercept=0.0), scale)
-        self.width = scorer.width - 1
-        if scorer.names[-1] != MONTH:
-            raise OutOfRange(f"the last column of a hazard model must be {MONTH}, found {scorer.names[-1]}")
-        _require_apart(model_text, self.width)
-        self._scorer, self._log_odds_per_point = scorer, -1.0 / scale.factor
-        rows = np.full((MONTHS, self.width + 1), np.nan)
-        rows[:, -1] = np.arange(1, MONTHS + 1)
-        margins = (scorer.base_points + scorer.score(rows).contributions[:, -1] - scale.offset) * self._log_odds_per_point
-        self._slopes = np.array([month.slope for month in by_month])
-        self._log_odds: Values = np.array([month.intercept for month in by_month]) + self._slopes * margins
-        hazard = 1.0 / (1.0 + np.exp(-self._log_odds))
-        pd = float(-np.expm1(np.log1p(-hazard).sum()))
-        # d logit PD / d f = (sum of slope * hazard) / PD, where PD = 1 - product of (1 - hazard), d hazard / d f = slope hazard (1 - hazard).
-        self._stretch = float(self._slopes @ hazard) / pd
-        self.base_points = scale.points(pd)
-
-    def score(self, values: Values) -> HazardScores:
-        """Return the scores of ``values``, shape (n, f), NaN where missing."""
-        if values.ndim != 2 or values.shape[1] != self.width:
-            raise OutOfRange(f"values must have shape (n, {self.width}) in the order of names, found {values.shape}")
-        found = self._scorer.score(np.column_stack([values, np.ones(len(values))])).contributions[:, :-1]
-        contributions = self._stretch * found
-        steps = np.column_stack([np.full(len(values), self.base_points), contributions])
-        points = np.add.accumulate(steps, axis=1)[:, -1].copy()
-        # From the points themselves, so that equal points have equal curves and more points never a riskier one.
-        f = (points - self.base_points) / self._stretch * self._log_odds_per_point
-        log_stay = -np.logaddexp(0.0, f[:, None] * self._slopes + self._log_odds)
-        log_survival = np.column_stack([np.zeros(len(values)), np.add.accumulate(log_stay, axis=1)])
-        return HazardScores(points, self.base_points, contributions, log_survival)
-
-
-def _require_apart(model_text: str, month: int) -> None:
-    _, trees = parse_trees(model_text)
-    mixed = [number for number, tree in enumerate(trees) if 0 < np.count_nonzero(tree.feature == month) < len(tree.feature)]
-    if mixed:
-        raise TrainingFailed(f"the month must stand apart from all other columns, tree {mixed[0]} mixes it: the points would not add up")
+    newest = np.isin(as_of, np.unique(as_of)[-policy.newest_months :])
+    row = found.periods.row
+    line = calibrate(
+        found.log_odds_out_of_fold,
+        found.periods.y,
+        as_of=as_of[row],
+        suppliers=suppliers[row],
+        policy=policy,
+        repeats=rows_per_group(suppliers[newest]),  # a row's months follow one another and repeat nothing
+    )
+    return found.by_month(line)

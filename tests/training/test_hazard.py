@@ -1,22 +1,25 @@
 import dataclasses
 import functools
+import json
 from datetime import date
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from credit.errors import OutOfRange, TrainingFailed
+from credit.errors import BundleInvalid, OutOfRange, TrainingFailed
 from credit.outcome import OutcomePolicy
 from credit.scale import Scale
 from tests.training.loans import Loan, paid, unpaid
 from tests.training.tables import raw_tables
-from training.hazard import MONTHS, HazardScorer, HazardScores, LearnedHazard, learn_hazard, month_of_default, periods_of
+from training.calibrate import CalibrationPolicy
+from training.hazard import LearnedHazard, calibrate_months, learn_hazard, month_of_default, periods_of
 from training.labels import label_outcomes
 from training.measures import auc, calibration_line
 from training.monotone import prove
 from training.params import BoosterParams
 from training.recipe import Columns, learn
+from training.term_structure import MONTHS, HazardModel, HazardScorer, HazardScores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -53,8 +56,12 @@ def learnt(*, is_censored: bool = False, survivors: float = 1.0) -> LearnedHazar
     return learn_hazard(values, months, seen, COLUMNS, seed=7, params=QUICK, survivors=survivors)
 
 
+def model(found: LearnedHazard) -> HazardModel:
+    return HazardModel(found.model_text, found.by_month(), 365, Scale())
+
+
 def scorer(found: LearnedHazard) -> HazardScorer:
-    return HazardScorer(found.model_text, found.by_month(), Scale())
+    return HazardScorer(model(found))
 
 
 @functools.cache
@@ -139,7 +146,7 @@ def test_what_is_known_today_says_less_of_later_months() -> None:
 
 def test_a_map_for_every_month_is_needed() -> None:
     with pytest.raises(OutOfRange, match="each of 12 months, found 11"):
-        HazardScorer(learnt().model_text, learnt().by_month()[:-1], Scale())
+        dataclasses.replace(model(learnt()), by_month=learnt().by_month()[:-1])
 
 
 def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None:
@@ -149,7 +156,7 @@ def test_no_tree_shares_the_month_and_a_model_that_mixes_it_is_refused() -> None
     by_month = np.column_stack([values[periods.row], periods.month])
     learned = learn(by_month, periods.y, mixed, seed=7, groups=periods.row, params=QUICK)
     with pytest.raises(TrainingFailed, match="mixes it"):
-        HazardScorer(learned.fit.model_text, [learned.calibration] * MONTHS, Scale())
+        HazardModel(learned.fit.model_text, (learned.calibration,) * MONTHS, 365, Scale())
 
 
 def test_the_directions_are_kept_and_proved() -> None:
@@ -180,10 +187,63 @@ def test_a_share_of_no_months_is_refused(survivors: float) -> None:
         learn_hazard(values, months, np.full(20, MONTHS), COLUMNS, seed=7, survivors=survivors)
 
 
-@pytest.mark.parametrize("months", [0.0, -1.0, 12.01, float("nan")])
+@pytest.mark.parametrize("months", [-1.0, 12.01, float("nan")])
 def test_a_horizon_beyond_the_curve_is_refused(months: float) -> None:
     with pytest.raises(OutOfRange, match="horizon"):
         scored().pd_within(months)
+
+
+def test_the_pd_of_a_tenor_is_0_at_0_days_and_the_years_at_its_end() -> None:
+    found = scored()
+    curve = np.array([found.pd_of_tenor(days) for days in (0, 1, 30, 75, 91.25, 200, 364, 365)])
+    assert (curve[0] == 0.0).all()
+    assert (np.diff(curve, axis=0) > 0).all() and (curve[1:] < 1.0).all()
+    assert curve[4].tobytes() == found.pd_within(3).tobytes()
+    assert curve[-1].tobytes() == found.pd_within(12).tobytes()
+
+
+@pytest.mark.parametrize("days", [-1, 365.5, float("nan")])
+def test_a_tenor_beyond_the_curve_is_refused(days: float) -> None:
+    with pytest.raises(OutOfRange, match="365 days"):
+        scored().pd_of_tenor(days)
+
+
+def test_a_row_scores_alone_as_in_the_batch() -> None:
+    values = drawn(seed=2)[0][:50]
+    batch, judge = scorer(learnt()).score(values), scorer(learnt())
+    for place, row in enumerate(values):
+        alone = judge.score(row.reshape(1, -1))
+        assert alone.points[0] == batch.points[place]
+        assert [alone.pd_within(m)[0] for m in (2.5, 12)] == [batch.pd_within(m)[place] for m in (2.5, 12)]
+
+
+def test_the_document_gives_the_same_curves_to_the_last_bit() -> None:
+    told = json.loads(json.dumps(model(learnt()).to_json()))
+    found = HazardScorer(HazardModel.from_json(told)).score(drawn(seed=2)[0])
+    assert found.log_survival.tobytes() == scored().log_survival.tobytes()
+    assert found.points.tobytes() == scored().points.tobytes()
+
+
+@pytest.mark.parametrize("change", [{"by_month": None}, {"scale": {"base": 1}}, {"model_text": 3}])
+def test_a_document_of_another_form_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BundleInvalid, match="another form"):
+        HazardModel.from_json(model(learnt()).to_json() | change)
+
+
+def test_the_newest_as_ofs_move_the_level_of_every_month_and_a_suppliers_rows_count_as_one() -> None:
+    """Newest rows with more defaults raise all months; if three of them are one supplier's they count as one and raise them less."""
+    values, months, _ = drawn()
+    newest = np.arange(ROWS) >= ROWS - 600
+    more = np.where(newest & (months == 0) & (np.arange(ROWS) % 3 == 0), 6, months)
+    suppliers = np.arange(ROWS).astype(np.str_)
+    day = np.where(newest, np.datetime64("2025-02-01"), np.datetime64("2024-02-01"))
+    policy = CalibrationPolicy(newest_months=1, slope_sd=0.1, level_sd=1.0)
+    found = learn_hazard(values, more, np.full(ROWS, MONTHS), COLUMNS, seed=7, params=QUICK)
+    once = calibrate_months(found, as_of=day, suppliers=suppliers, policy=policy)
+    assert all(after.intercept > before.intercept + 0.3 for after, before in zip(once, found.by_month(), strict=True))
+    same = np.where(newest, (np.arange(ROWS) // 3).astype(np.str_), suppliers)
+    thrice = calibrate_months(found, as_of=day, suppliers=same, policy=policy)
+    assert all(found < after for found, after in zip((m.intercept for m in thrice), (m.intercept for m in once), strict=True))
 
 
 def test_rows_of_another_width_are_refused() -> None:

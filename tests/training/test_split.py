@@ -27,6 +27,7 @@ def frame(as_ofs: list[date], *, horizon_days: int, suppliers: int = 100, bad_ev
         names=("x",),
         values=np.zeros((count, 1)),
         y=y,
+        default_on=np.full(count, np.datetime64("NaT", "D")),
         counts={},
     )
 
