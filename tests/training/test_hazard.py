@@ -231,19 +231,24 @@ def test_a_document_of_another_form_is_refused(change: dict[str, object]) -> Non
 
 
 def test_the_newest_as_ofs_move_the_level_of_every_month_and_a_suppliers_rows_count_as_one() -> None:
-    """Newest rows with more defaults raise all months; if three of them are one supplier's they count as one and raise them less."""
+    """Newest rows with more defaults raise all months; months of one row do not weaken one another, rows of one supplier do."""
     values, months, _ = drawn()
     newest = np.arange(ROWS) >= ROWS - 600
     more = np.where(newest & (months == 0) & (np.arange(ROWS) % 3 == 0), 6, months)
-    suppliers = np.arange(ROWS).astype(np.str_)
-    day = np.where(newest, np.datetime64("2025-02-01"), np.datetime64("2024-02-01"))
-    policy = CalibrationPolicy(newest_months=1, slope_sd=0.1, level_sd=1.0)
     found = learn_hazard(values, more, np.full(ROWS, MONTHS), COLUMNS, seed=7, params=QUICK)
-    once = calibrate_months(found, as_of=day, suppliers=suppliers, policy=policy)
-    assert all(after.intercept > before.intercept + 0.3 for after, before in zip(once, found.by_month(), strict=True))
-    same = np.where(newest, (np.arange(ROWS) // 3).astype(np.str_), suppliers)
-    thrice = calibrate_months(found, as_of=day, suppliers=same, policy=policy)
-    assert all(found < after for found, after in zip((m.intercept for m in thrice), (m.intercept for m in once), strict=True))
+    day = np.where(newest, np.datetime64("2025-02-01"), np.datetime64("2024-02-01"))
+    alone = np.arange(ROWS).astype(np.str_)
+
+    def moved(level_sd: float, suppliers: NDArray[np.str_]) -> float:
+        policy = CalibrationPolicy(newest_months=1, slope_sd=0.01, level_sd=level_sd)
+        after = calibrate_months(found, as_of=day, suppliers=suppliers, policy=policy)
+        steps = [a.intercept - b.intercept for a, b in zip(after, found.by_month(), strict=True)]
+        assert min(steps) > 0
+        return steps[0]
+
+    once, thrice = moved(0.05, alone), moved(0.05, np.where(newest, (np.arange(ROWS) // 3).astype(np.str_), alone))
+    assert 0.3 * moved(10.0, alone) < once
+    assert thrice < 0.85 * once
 
 
 def test_rows_of_another_width_are_refused() -> None:
