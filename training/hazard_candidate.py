@@ -1,4 +1,4 @@
-"""Is a hazard model as good as the 12-month model? A candidate, learnt from the challenger's rows and judged on its test rows.
+"""Is a hazard model as good as the 12-month model? A candidate, learnt in the same training and judged on the same test rows.
 
 It is recorded beside the challenger and scores nobody: bundles, service and dossier are those of the 12-month model.
 """
@@ -18,7 +18,7 @@ from training.monotone import prove
 from training.recipe import Columns
 from training.rival import paired_differences
 from training.settings import TrainSettings
-from training.split import Split
+from training.split import Split, folds_by_supplier
 from training.term_structure import MONTH, MONTHS, HazardModel, HazardScorer
 
 Values = NDArray[np.float64]
@@ -42,9 +42,25 @@ def months_of_default(frame: ModelFrame, settings: TrainSettings) -> Ints:
 
 
 def learn_candidate(
-    frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: int, threads: int = 1, progress: Progress | None = None
+    frame: ModelFrame,
+    split: Split,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    with_young: bool = True,
+    threads: int = 1,
+    progress: Progress | None = None,
 ) -> HazardModel:
-    """Learn the hazard model from the training rows and calibrate it as the 12-month model is, without its anchor.
+    """Learn the hazard model from what was known on the first day of the test period; calibrated as the 12-month model, without anchor.
+
+    Parameters
+    ----------
+    frame, split, settings
+        Those of the challenger's training.
+    seed, threads, progress
+        As `training.recipe.learn`.
+    with_young
+        Also learn from rows whose window reaches into the test period, by the months before it: the 12-month model cannot.
 
     Raises
     ------
@@ -53,15 +69,19 @@ def learn_candidate(
     TrainingFailed
         As `training.hazard.learn_hazard`, or the trees break a promised direction.
     """
-    rows, directions = split.train, tuple(feature.direction for feature in CATALOG)
+    rows = np.flatnonzero(frame.as_of < np.datetime64(split.test_from)) if with_young else split.train
+    directions = tuple(feature.direction for feature in CATALOG)
+    days = (np.datetime64(split.test_from) - frame.as_of[rows]).astype(np.intp)
+    seen = np.minimum(days * MONTHS // settings.outcome.performance_days, MONTHS)
+    default = months_of_default(frame, settings)[rows]
     found = learn_hazard(
         frame.values[rows],
-        months_of_default(frame, settings)[rows],
-        np.full(len(rows), MONTHS),
+        np.where(default <= seen, default, 0),
+        seen,
         Columns(frame.names, directions),
         seed=seed,
         groups=frame.supplier_ids[rows],
-        fold=split.fold,
+        fold=folds_by_supplier(frame.supplier_ids[rows], settings.split.folds),
         params=settings.params,
         survivors=SURVIVORS,
         threads=threads,

@@ -88,8 +88,8 @@ def train(
     refits
         On how many samples of suppliers the model is grown again to see whether its reasons stay; 0 leaves it out.
     with_hazard
-        Learn a hazard model from the same rows too, and record it with its measures in the run, as ``hazard.json``. The bundle is the
-        same with it and without.
+        Learn a hazard model too, and record it with its measures in the run, as ``hazard.json``. The bundle is the same with it and
+        without.
     progress
         Told each step and the share of it that is done.
     settings

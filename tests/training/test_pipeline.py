@@ -18,7 +18,7 @@ from tests.training.releases import NOW, dossier, promoted
 from tests.training.settings import QUICK
 from training.anchor import Anchor
 from training.bundle import ScoringBundle
-from training.hazard_candidate import months_of_default
+from training.hazard_candidate import learn_candidate, months_of_default
 from training.measures import auc
 from training.pipeline import TrainResult, train
 from training.promotion import find_candidate
@@ -131,6 +131,19 @@ def test_a_hazard_model_is_recorded_beside_the_challenger_and_changes_nothing_of
     assert found.hazard["6"]["bads"] == int(within.sum()) < found.hazard["12"]["bads"]
     assert found.hazard["6"]["hazard"]["log_loss"] < found.hazard["6"]["twelve_months_spread"]["log_loss"]
     assert trained.hazard == {}
+
+
+def test_what_happens_from_the_test_period_on_changes_no_hazard_model_and_what_happened_before_does(trained: TrainResult) -> None:
+    frame, split = trained.frame, trained.split
+    learnt = learn_candidate(frame, split, QUICK, seed=1)
+    opens = np.datetime64(split.test_from)
+    later, before = frame.default_on >= opens, (frame.default_on < opens) & (frame.mature_on > opens)
+    assert later.any() and before.any()
+    for undone, is_same in ((later, True), (before, False)):
+        other = dataclasses.replace(
+            frame, y=np.where(undone, 0.0, frame.y), default_on=np.where(undone, np.datetime64("NaT", "D"), frame.default_on)
+        )
+        assert (learn_candidate(other, split, QUICK, seed=1) == learnt) is is_same
 
 
 def test_a_hazard_model_without_days_of_default_is_refused(trained: TrainResult) -> None:
