@@ -1,6 +1,6 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -42,6 +42,8 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
 
     @property
     def rate(self) -> Rate:
