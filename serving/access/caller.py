@@ -23,6 +23,7 @@ class Scope(StrEnum):
 
     SCORE_WRITE = "score:write"
     SCORE_READ = "score:read"
+    HISTORY_WRITE = "history:write"
     REPORT_READ = "report:read"
     MODEL_READ = "model:read"
     CONSENT_READ = "consent:read"
@@ -34,7 +35,7 @@ class Scope(StrEnum):
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ},
+        TenantKind.BANK: _SCORES | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
         TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ}),
     }

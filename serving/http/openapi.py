@@ -7,6 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
+from serving.histories.bodies import HistoryRequest
+from serving.histories.example import history_request_example
 from serving.http.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
 from serving.http.languages import Language
 from serving.http.problems import PROBLEM_TYPE
@@ -29,6 +31,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (404, "supplier_unknown"),
         (409, "request_in_flight"),
         (422, "as_of_out_of_range"),
+        *_CREATE,
+    ),
+    ("/v1/scores/history", "post"): (
+        (409, "request_in_flight"),
+        (422, "history_invalid"),
+        (422, "history_too_slow"),
+        (422, "as_of_out_of_range"),
+        (422, "not_enough_history"),
+        (429, "histories_busy"),
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
@@ -70,6 +81,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
     read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
+    read.append((HistoryRequest, "validation"))
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -100,7 +112,11 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {"/v1/scores": ("ScoreRequest", request_example(service)), "/v1/consents": ("ConsentRequest", consent_request_example())}
+    bodies = {
+        "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
+        "/v1/consents": ("ConsentRequest", consent_request_example()),
+    }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}

@@ -58,8 +58,7 @@ def create_score(
     answer = service.store.answer_once(caller, key, asked, make)
     if not answer.was_replayed:
         service.metrics.score()
-    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
-    return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
+    return answered(answer)
 
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
@@ -95,7 +94,13 @@ def _make_record(service: Service, request: Request, wanted: ScoreRequest, calle
     )
 
 
-def body_bytes(body: ScoreBody, **more: str | None) -> bytes:
+def answered(answer: StoredAnswer) -> Response:
+    """Send the answer to a request for a new score: where it is, and whether it was made before."""
+    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
+    return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
+
+
+def body_bytes(body: ScoreBody, **more: object) -> bytes:
     """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
     return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
 

@@ -73,12 +73,12 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
 
 def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
-    named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
+    named |= {consent_request_example()["bank_id"]: str(bank.tenant_id)}
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
     for command in commands:
-        filled = command.replace("\\\n", " ")
+        filled = command.replace("\\\n", " ").replace("$(date +%s%N)", uuid.uuid4().hex)
         for name, value in named.items():
             filled = filled.replace(name, value)
         words_ = shlex.split(filled)
@@ -91,7 +91,8 @@ def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, 
             basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
         elif "-d" in words_:
-            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
+            answer = anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers)
+            assert answer.status_code == 201, answer.text
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 
