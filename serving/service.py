@@ -43,6 +43,8 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
     history_slots: HistorySlots = field(default_factory=HistorySlots)
 
     @property

@@ -7,6 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
+from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
+from serving.decisions.requests import DecisionRequest, StepRequest
 from serving.histories.bodies import HistoryRequest
 from serving.histories.example import history_request_example
 from serving.http.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
@@ -16,7 +18,8 @@ from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
 
 DESCRIPTION: Final = (
-    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
+    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons, and the financing decisions that rest on them. "
+    "Send your key as `X-API-Key`, or a token "
     "from `/v1/oauth/token` as `Authorization: Bearer`. A bank needs the consent of the supplier it asks about. "
     "Errors are RFC 9457 problems in the language of `Accept-Language` (zh-CN, en). "
     "Every answer carries `X-Request-Id`; a valid one you send is kept."
@@ -40,6 +43,29 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (422, "as_of_out_of_range"),
         (422, "not_enough_history"),
         (429, "histories_busy"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "post"): (
+        (403, "consent_missing"),
+        (403, "tier_too_low"),
+        (404, "supplier_unknown"),
+        (409, "request_in_flight"),
+        (422, "as_of_out_of_range"),
+        (422, "no_policy_in_force"),
+        (422, "not_enough_history"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "post"): (
+        (403, "second_person_needed"),
+        (404, "decision_unknown"),
+        (409, "step_not_allowed"),
+        (409, "documents_taken"),
+        (409, "request_in_flight"),
+        (422, "reason_missing"),
+        (422, "terms_out_of_bounds"),
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
@@ -80,8 +106,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
-    read.append((HistoryRequest, "validation"))
+    told = [(Problem, "serialization"), (TokenProblem, "serialization")]
+    read = [*told, *((model, "validation") for model in (ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest))]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -116,13 +142,15 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         "/v1/scores": ("ScoreRequest", request_example(service)),
         "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
+        "/v1/decisions": ("DecisionRequest", decision_request_example(service)),
+        "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
-    for (path, method), example in answer_examples(service).items():
+    for (path, method), example in (answer_examples(service) | decision_answers(service)).items():
         operation = schema["paths"][path][method]
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "Idempotency-Key":

@@ -23,7 +23,11 @@ from credit.errors import (
     LianxinError,
     NoPolicyInForce,
     NotEnoughHistory,
+    ReasonMissing,
+    SecondPersonNeeded,
     ServiceUnavailable,
+    StepNotAllowed,
+    TermsOutOfBounds,
     UnknownSupplier,
 )
 from features.rules import RULES
@@ -37,6 +41,8 @@ from serving.http.refusals import (
     ConsentMissing,
     ConsentUnknown,
     CrossSiteRefused,
+    DecisionUnknown,
+    DocumentsTaken,
     GrantTypeUnsupported,
     HistoriesBusy,
     HistoryInvalid,
@@ -51,6 +57,7 @@ from serving.http.refusals import (
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
 )
@@ -69,11 +76,16 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ConsentMissing: (403, "consent_missing"),
     ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
+    SecondPersonNeeded: (403, "second_person_needed"),
+    TierTooLow: (403, "tier_too_low"),
     BankUnknown: (404, "bank_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    DecisionUnknown: (404, "decision_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
+    DocumentsTaken: (409, "documents_taken"),
     RequestInFlight: (409, "request_in_flight"),
+    StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
@@ -82,6 +94,8 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    ReasonMissing: (422, "reason_missing"),
+    TermsOutOfBounds: (422, "terms_out_of_bounds"),
     HistoriesBusy: (429, "histories_busy"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
@@ -96,7 +110,8 @@ FIELD_CODES: Final = frozenset(
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
         "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
-        "invalid",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -191,7 +206,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
     headers = {
         401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
-        409: {"Retry-After": "1"},
+        409: {"Retry-After": "1"} if isinstance(error, RequestInFlight) else {},
         429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
         503: {"Retry-After": str(RETRY_SECONDS)},
     }.get(status, {})

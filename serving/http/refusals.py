@@ -91,6 +91,18 @@ class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
 
+class DecisionUnknown(ServiceRefusal):
+    """There is no decision of that id."""
+
+
+class TierTooLow(ServiceRefusal):
+    """The consent, or the bank's tier, does not reach what a decision is worked out from."""
+
+
+class DocumentsTaken(ServiceRefusal):
+    """What a proposal lends against is financed elsewhere meanwhile."""
+
+
 class AsOfOutOfRange(ServiceRefusal):
     """The as-of date lies after the last day the ledger can answer for."""
 

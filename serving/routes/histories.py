@@ -21,8 +21,9 @@ from serving.histories.opening import open_history
 from serving.http.body import read_json
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import AsOfOutOfRange
-from serving.routes.scores import answered, body_bytes, idempotency_key
+from serving.routes.scores import answered, idempotency_key
 from serving.schemas import HistoryPart, KeptScore
+from serving.scoring import body_bytes, by_leave
 from serving.service import InService, Service, caller_of
 from serving.store import ScoreRecord
 
@@ -88,7 +89,6 @@ def _make_record(service: Service, request: Request, posted: PostedHistory, call
     counts = {table: len(rows) for table, rows in posted.rows.items()}
     history = HistoryPart(basis=head.basis, request_sha256=posted.request_sha256, rows=counts)
     stated = head.basis.model_dump(mode="json")
-    by_leave = {"consent_ref": None, "tier": leave.tier.value, "history": history.model_dump(mode="json")}
     return ScoreRecord(
         score_id=occasion.score_id,
         supplier_id=kept_name(caller.tenant_id, supplier_id),
@@ -98,7 +98,7 @@ def _make_record(service: Service, request: Request, posted: PostedHistory, call
         bundle_sha256=service.bundle.content_hash,
         language=occasion.language.value,
         feature_values=assessment.values,
-        body=body_bytes(body, **by_leave),
+        body=body_bytes(body, **by_leave(leave), history=history.model_dump(mode="json")),
         facts={
             "tier": leave.tier.value,
             "history_sha256": posted.request_sha256,
