@@ -33,6 +33,7 @@ class Scope(StrEnum):
     CONSENT_WRITE = "consent:write"
     LOOKUP_READ = "lookup:read"
     METRICS_READ = "metrics:read"
+    BUNDLE_WRITE = "bundle:write"
 
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
@@ -41,7 +42,7 @@ SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
         TenantKind.BANK: _SCORES | _DECISIONS | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
-        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ}),
+        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE}),
     }
 )
 """The most that a key of each kind of tenant can have, and what it has where nothing less is asked for."""

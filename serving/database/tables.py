@@ -117,6 +117,20 @@ audit_anchors = Table(
     Column("signature", LargeBinary),
 )
 
+bundle_events = Table(
+    "bundle_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("name", Text),
+    Column("bundle_sha256", Text),
+    Column("version", Text),
+    Column("outcome", Text),
+    Column("code", Text),
+    Column("reason", Text),
+)
+
 decision_policies = Table(
     "decision_policies",
     metadata,

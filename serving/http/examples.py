@@ -67,6 +67,11 @@ def consent_request_example() -> dict[str, Any]:
     return {"bank_id": str(_BANK), "purpose": Purpose.CREDIT_APPLICATION.value, "expires_on": ends.isoformat(), "tier": Tier.CONSENT.value}
 
 
+def bundle_request_example(service: Service) -> dict[str, Any]:
+    """Return a body for POST /v1/operations/bundle that changes nothing: it names the bundle in service."""
+    return {"bundle": "bundle", "bundle_sha256": service.bundle.content_hash}
+
+
 def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
     """Return an example of the good answer of every operation."""
     score, supplier = score_example(service), service.settings.example_supplier or NOBODY
@@ -82,6 +87,8 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         "withdrawn_at": None,
     }
     look = {"at": instant(given), **about, "operation": "score", "consent_id": str(_CONSENT), "score_id": str(_ID)}
+    in_service = {"version": service.bundle.version, "bundle_sha256": service.bundle.content_hash}
+    event = {"at": instant(given), "bundle": "bundle", **in_service, "outcome": "in_service", "code": None, "reason": None}
     token = {"access_token": "eyJhbGciOi...", "token_type": "Bearer", "expires_in": service.tokens.seconds}
     return {
         ("/v1/scores", "post"): score,
@@ -95,6 +102,8 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents/{consent_id}", "get"): consent,
         ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
+        ("/v1/operations/bundle", "get"): {"in_service": in_service, "events": [event]},
+        ("/v1/operations/bundle", "post"): in_service | {"former": in_service, "changed": False},
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
         ("/healthz", "get"): {"status": "alive"},
         ("/readyz", "get"): {"status": "ready"},

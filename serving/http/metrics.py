@@ -19,8 +19,13 @@ class Metrics:
         of_decision = ("product", "outcome")
         self._decisions = Counter("lianxin_decisions", "Decisions recommended, replays not counted.", of_decision, registry=self._registry)
         self._steps = Counter("lianxin_decision_steps", "Steps taken on decisions.", ("act",), registry=self._registry)
-        model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
-        model.labels(model_version, bundle_sha256[:12]).set(1)
+        self._model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
+        self.model(model_version, bundle_sha256)
+
+    def model(self, version: str, bundle_sha256: str) -> None:
+        """Tell which model is in service from now on."""
+        self._model.clear()
+        self._model.labels(version, bundle_sha256[:12]).set(1)
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request; what met no route is counted under ``none``, so that paths made up by callers add no series."""

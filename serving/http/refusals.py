@@ -151,3 +151,23 @@ class HistoryTooSlow(ServiceRefusal):
 
 class HistoriesBusy(ServiceRefusal):
     """As many histories are being read as may be at a time; ``seconds`` among the facts says when to come again."""
+
+
+class BundleRefusal(ServiceRefusal):
+    """Root of why a bundle is not put in service; the message is for the operator's log and history."""
+
+
+class BundleUnknown(BundleRefusal):
+    """No bundle of that name lies where the service looks for them."""
+
+
+class BundleNotTrusted(BundleRefusal):
+    """Hash, signature or signer are not what they must be; nothing of it was parsed."""
+
+
+class BundleUnusable(BundleRefusal):
+    """The bundle is what was released and cannot score: damaged text, golden rows that do not come out, another catalogue."""
+
+
+class ExchangeUnderWay(BundleRefusal):
+    """Another bundle is being tried at this moment."""
