@@ -297,7 +297,8 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
 
 
 TABLES = (
-    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events", "decision_policies", "decisions", "decision_steps",
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events",
+    "decision_policies", "decisions", "decision_steps",
 )  # fmt: skip
 
 

@@ -194,6 +194,7 @@ def record_of(supplier: str = "S1") -> Callable[..., ScoreRecord]:
 
 def test_feature_values_are_kept_bit_for_bit(store: Store, bank: Caller) -> None:
     answer = store.answer_once(bank, uuid.uuid4().hex, b"a", record_of())
+    assert answer.score_id is not None
     kept = np.array(store.read_record(bank, answer.score_id).feature_values)
     assert kept.tobytes() == np.array(record_of()().feature_values).tobytes()
 
