@@ -24,9 +24,9 @@ def tenants_create(
     Example: `lianxin admin tenants create bank "Bank A" --tier consent`
     """
     from features.columns import Tier
-    from serving.access import TenantKind
-    from serving.database import open_as_owner
-    from serving.tenants import create_bank, create_operator, create_supplier
+    from serving.access.caller import TenantKind
+    from serving.access.tenants import create_bank, create_operator, create_supplier
+    from serving.database.opening import open_as_owner
 
     if kind not in list(TenantKind):
         raise typer.BadParameter(f"a tenant is a bank, a supplier or an operator, found {kind!r}")
@@ -45,8 +45,8 @@ def tenants_list(data: Data = None, as_json: Json = False) -> None:
 
     Example: `lianxin admin tenants list`
     """
-    from serving.database import open_as_owner
-    from serving.tenants import list_tenants
+    from serving.access.tenants import list_tenants
+    from serving.database.opening import open_as_owner
 
     with progress("admin") as tell, open_as_owner(data, tell, only_look=True) as store:
         found = list_tenants(store)
@@ -70,8 +70,8 @@ def tenants_close(name: Name, data: Data = None, as_json: Json = False) -> None:
 
     Example: `lianxin admin tenants close "Bank A"`
     """
-    from serving.database import open_as_owner
-    from serving.tenants import close_tenant
+    from serving.access.tenants import close_tenant
+    from serving.database.opening import open_as_owner
 
     with progress("admin") as tell, open_as_owner(data, tell, only_look=True) as store:
         close_tenant(store, name)
@@ -89,10 +89,10 @@ def keys_create(
 
     Example: `lianxin admin keys create "reader" --tenant "Bank A" --scopes score:read,report:read`
     """
-    from serving.access import Scope
-    from serving.database import open_as_owner
-    from serving.keys import create_api_key
-    from serving.tenants import find_tenant
+    from serving.access.caller import Scope
+    from serving.access.keys import create_api_key
+    from serving.access.tenants import find_tenant
+    from serving.database.opening import open_as_owner
 
     wanted = None if scopes is None else [part.strip() for part in scopes.split(",") if part.strip()]
     unknown = set(wanted or ()) - set(Scope)
@@ -114,7 +114,7 @@ def keys_rotate(
 
     Example: `lianxin admin keys rotate 3f9a0c51d2e7 --overlap-hours 24`
     """
-    from serving.database import rotate_key
+    from serving.database.opening import rotate_key
 
     with progress("admin") as tell:
         key = rotate_key(prefix, timedelta(hours=overlap_hours), data=data, tell=tell)
@@ -133,9 +133,9 @@ def consents_record(
 
     Example: `lianxin admin consents record S000001 S000002 --bank "Bank A"`
     """
-    from serving.database import open_as_owner
+    from serving.access.tenants import record_consents
+    from serving.database.opening import open_as_owner
     from serving.schemas import Purpose
-    from serving.tenants import record_consents
 
     if purpose not in list(Purpose):
         raise typer.BadParameter(f"a purpose is one of {', '.join(Purpose)}, found {purpose!r}")
@@ -154,8 +154,8 @@ def consents_list(data: Data = None, as_json: Json = False) -> None:
 
     Example: `lianxin admin consents list`
     """
-    from serving.consents import list_consents
-    from serving.database import open_as_owner
+    from serving.access.consents import list_consents
+    from serving.database.opening import open_as_owner
 
     with progress("admin") as tell, open_as_owner(data, tell, only_look=True) as store, store.engine.connect() as connection:
         found = list_consents(connection, 0, 2**31 - 1)
@@ -190,9 +190,9 @@ def consents_withdraw(
     """
     from uuid import UUID
 
-    from serving.consents import withdraw
-    from serving.database import open_as_owner
-    from serving.refusals import ConsentUnknown
+    from serving.access.consents import withdraw
+    from serving.database.opening import open_as_owner
+    from serving.http.refusals import ConsentUnknown
 
     try:
         wanted = UUID(consent_id)

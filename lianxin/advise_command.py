@@ -32,8 +32,8 @@ def advise(
     Example: `lianxin advise work/bundle work/ledger S000001 --as-of 2026-07-01 --lang en --also work/challenger`
     """
     from lianxin.opening import load_signed, open_or_build
-    from serving.advice import advice_policy, advise_supplier
-    from serving.advice_words import advice_document, advice_lines
+    from serving.advice.advise import advice_policy, advise_supplier
+    from serving.advice.words import advice_document, advice_lines
 
     with progress("advise") as tell:
         model = load_signed(bundle, trusted_key=trusted_key, allow_unsigned=allow_unsigned)

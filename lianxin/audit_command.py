@@ -10,8 +10,8 @@ from lianxin.console import progress, show
 from lianxin.service_commands import Data
 
 if TYPE_CHECKING:
-    from serving.audit import Anchor
-    from serving.audit_store import ChainReport
+    from serving.audit.anchors import ChainReport
+    from serving.audit.chain import Anchor
 
 AnchorKeys = Annotated[
     list[str] | None,
@@ -29,9 +29,9 @@ def verify(
 
     Example: `lianxin audit verify --anchors anchors.jsonl`
     """
-    from serving.audit_store import verify_chains
-    from serving.database import open_as_owner, signing_keys
-    from serving.refusals import AuditBroken
+    from serving.audit.anchors import verify_chains
+    from serving.database.opening import open_as_owner, signing_keys
+    from serving.http.refusals import AuditBroken
 
     trusted = _public_keys(anchor_key) if anchor_key else {signing_keys(data).anchor_public}
     elsewhere = _read_anchors(anchors) if anchors is not None else []
@@ -76,10 +76,10 @@ def replay(
     Example: `lianxin audit replay 1 --bundle work/bundle`
     """
     from lianxin.opening import load_signed
-    from serving.audit_store import chain_of
-    from serving.database import open_as_owner
-    from serving.refusals import AuditBroken
-    from serving.replay import replay as run
+    from serving.audit.anchors import chain_of
+    from serving.audit.replay import replay as run
+    from serving.database.opening import open_as_owner
+    from serving.http.refusals import AuditBroken
 
     model = load_signed(bundle, trusted_key=trusted_key, allow_unsigned=allow_unsigned)
     with progress("audit") as tell:
@@ -105,8 +105,8 @@ def anchor(
 
     Example: `lianxin audit anchor --out anchors.jsonl`
     """
-    from serving.audit_store import anchor_chains
-    from serving.database import open_as_owner, signing_keys
+    from serving.audit.anchors import anchor_chains
+    from serving.database.opening import open_as_owner, signing_keys
 
     with progress("audit") as tell:
         tell("opening the database")
@@ -127,8 +127,8 @@ def _verdict(report: "ChainReport") -> str:
 
 def _read_anchors(file: Path) -> "list[Anchor]":
     """Read a file of anchors, one a line."""
-    from serving.audit import Anchor
-    from serving.refusals import AuditBroken
+    from serving.audit.chain import Anchor
+    from serving.http.refusals import AuditBroken
 
     try:
         return [Anchor.from_json(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]

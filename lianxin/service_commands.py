@@ -50,7 +50,7 @@ def keys_create(
 
     Example: `lianxin keys create "Bank A, sandbox"`
     """
-    from serving.database import create_key
+    from serving.database.opening import create_key
 
     with progress("keys") as tell:
         tell("opening the database")
@@ -63,7 +63,7 @@ def keys_list(data: Data = None, as_json: Json = False) -> None:
 
     Example: `lianxin keys list`
     """
-    from serving.database import list_keys
+    from serving.database.opening import list_keys
 
     with progress("keys") as tell:
         tell("opening the database")
@@ -91,7 +91,7 @@ def keys_revoke(
 
     Example: `lianxin keys revoke 3f9a0c51d2e7`
     """
-    from serving.database import revoke_key
+    from serving.database.opening import revoke_key
 
     with progress("keys") as tell:
         tell("opening the database")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from features.evidence import Evidence, EvidenceRow
-from serving.languages import Language, Words, words
+from serving.http.languages import Language, Words, words
 
 # A flag (a count of one) and the day of an event only repeat what stands beside them; the others mean nothing to a reader.
 _HIDDEN_UNITS = frozenset({"count", "civil_day", "cny_fen_days", "characters"})

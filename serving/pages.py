@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from serving.languages import Language, words
+from serving.http.languages import Language, words
 
 FOLDER = Path(__file__).parent
 _ENVIRONMENT = Environment(

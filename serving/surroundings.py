@@ -14,18 +14,29 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from features.ledger import Ledger
-from serving.account import place_for
-from serving.database import Addresses
+from serving.access.signing_keys import FILE
+from serving.database.account import place_for
+from serving.database.opening import Addresses
+from serving.database.upgrade import MIGRATIONS
 from serving.doctor import DatabaseState, Surroundings
 from serving.explain import trained_on
 from serving.settings import ServiceSettings
-from serving.signing_keys import FILE
 from serving.store import Store
-from serving.upgrade import MIGRATIONS
 from training.bundle import ScoringBundle
 
-TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors")
+KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+TENANT_TABLES = (
+    "scores",
+    "idempotency",
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    "document_claims",
+)
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from serving.access import SCOPES_OF, TenantKind
-from serving.openapi import PROBLEMS
+from serving.access.caller import SCOPES_OF, TenantKind
+from serving.http.openapi import PROBLEMS
+from serving.http.problems import REFUSALS, language_of
 from serving.pages import page
-from serving.problems import REFUSALS, language_of
 from serving.routes.pages import Lang
 
 router = APIRouter(tags=["documentation"], include_in_schema=False)

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Security
 
-from serving.access import Caller, Scope
-from serving.access_schemas import LookupBody, LookupPage
-from serving.consents import list_lookups
+from serving.access.bodies import LookupBody, LookupPage
+from serving.access.caller import Caller, Scope
+from serving.access.consents import list_lookups
 from serving.routes.consents import After, Limit
 from serving.service import InService, caller_of
 

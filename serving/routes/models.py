@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Security
 
-from serving.access import Caller, Scope
+from serving.access.caller import Caller, Scope
 from serving.explain import current_model
-from serving.problems import language_of
+from serving.http.problems import language_of
 from serving.schemas import CurrentModel
 from serving.service import InService, caller_of
 

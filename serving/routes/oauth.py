@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, unquote_plus
 
 from fastapi import APIRouter, Depends, Request
 
-from serving.access import Scope
-from serving.access_schemas import TokenAnswer
-from serving.body import read_bytes
-from serving.keys import authenticate
-from serving.refusals import ClientUnknown, GrantTypeUnsupported, NotAuthenticated, ScopeRefused, TokenRequestInvalid
+from serving.access.bodies import TokenAnswer
+from serving.access.caller import Scope
+from serving.access.keys import authenticate
+from serving.http.body import read_bytes
+from serving.http.refusals import ClientUnknown, GrantTypeUnsupported, NotAuthenticated, ScopeRefused, TokenRequestInvalid
 from serving.service import TOKEN_URL, InService, admit
 
 router = APIRouter(tags=["access"])

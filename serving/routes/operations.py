@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response, Security
 
-from serving.access import Caller, Scope
-from serving.metrics import CONTENT_TYPE
+from serving.access.caller import Caller, Scope
+from serving.http.metrics import CONTENT_TYPE
 from serving.service import InService, caller_of
 
 router = APIRouter(tags=["health"])

@@ -13,23 +13,23 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from credit.reason import shown_en, shown_zh
-from serving.access import Caller, Scope, TenantKind
+from serving.access.caller import Caller, Scope, TenantKind
+from serving.access.consents import Permit, permit
+from serving.access.keys import authenticate, live_caller
+from serving.access.sessions import COOKIE, local_path
+from serving.access.tiers import report_within
 from serving.assess import assess
-from serving.body import read_bytes
-from serving.consents import Permit, permit
 from serving.evidence_table import EvidenceTable, evidence_table
 from serving.explain import warnings_of
-from serving.keys import authenticate, live_caller
-from serving.languages import Language
+from serving.http.body import read_bytes
+from serving.http.languages import Language
+from serving.http.problems import language_of
+from serving.http.refusals import CrossSiteRefused, NotAuthenticated, ScopeMissing
 from serving.pages import page
-from serving.problems import language_of
-from serving.refusals import CrossSiteRefused, NotAuthenticated, ScopeMissing
 from serving.report import CreditReport, build_report
 from serving.schemas import SUPPLIER_ID_PATTERN, Notice, PlainDate, Purpose
 from serving.service import InService, Service, admit
-from serving.sessions import COOKIE, local_path
 from serving.store import note_lookup
-from serving.tiers import report_within
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 BARS = 12

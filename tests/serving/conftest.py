@@ -13,16 +13,16 @@ from fastapi import FastAPI
 from features.columns import Tier
 from features.ledger import Ledger
 from features.store import open_ledger
-from serving.access import Caller
+from serving.access.caller import Caller
+from serving.access.keys import authenticate, create_api_key
+from serving.access.tenants import create_bank, create_operator, create_supplier, record_consents
 from serving.app import create_app
-from serving.keys import authenticate, create_api_key
-from serving.postgres import EmbeddedPostgres
-from serving.roles import APP_ROLE
+from serving.database.postgres import EmbeddedPostgres
+from serving.database.roles import APP_ROLE
+from serving.database.upgrade import upgrade_tables
 from serving.schemas import Purpose
 from serving.settings import ServiceSettings
 from serving.store import Store
-from serving.tenants import create_bank, create_operator, create_supplier, record_consents
-from serving.upgrade import upgrade_tables
 from tests.serving.client import Client
 from tests.serving.parts import make_bundle, make_ledger
 from training.bundle import ScoringBundle

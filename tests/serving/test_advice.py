@@ -11,10 +11,10 @@ from credit.errors import OutOfRange
 from credit.policy import Policy
 from features.build import FeatureMatrix, build_features, month_starts
 from features.ledger import Ledger
-from serving.advice import Advice, Plan, advice_policy, advise, advise_supplier
-from serving.advice_words import advice_document, advice_lines
+from serving.advice.advise import Advice, Plan, advice_policy, advise, advise_supplier
+from serving.advice.levers import LEVERS, lever_paths
+from serving.advice.words import advice_document, advice_lines
 from serving.assess import scored_features
-from serving.levers import LEVERS, lever_paths
 from tests.training import drawn
 from training.bundle import Calibration, ScoringBundle
 

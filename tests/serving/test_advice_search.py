@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from serving.advice_search import SLACK, Change, least_effort, lowest_margin, tabulate
-from serving.levers import LEVERS, LeverPath
+from serving.advice.levers import LEVERS, LeverPath
+from serving.advice.search import SLACK, Change, least_effort, lowest_margin, tabulate
 from tests.training import drawn
 from training.bundle import Forest
 

@@ -17,12 +17,12 @@ from sqlalchemy import text
 
 from features.columns import Tier
 from features.ledger import Ledger
-from serving.access import Caller
-from serving.audit import Anchor, AuditRow, canonical, find_fault, genesis, next_row, sign_anchor
-from serving.audit_store import anchor_chains, verify_chains
-from serving.keys import authenticate
-from serving.refusals import AuditRowUnknown, ReplayRefused
-from serving.replay import replay
+from serving.access.caller import Caller
+from serving.access.keys import authenticate
+from serving.audit.anchors import anchor_chains, verify_chains
+from serving.audit.chain import Anchor, AuditRow, canonical, find_fault, genesis, next_row, sign_anchor
+from serving.audit.replay import replay
+from serving.http.refusals import AuditRowUnknown, ReplayRefused
 from serving.store import Store, feature_snapshot, without_audit
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from serving.body import MAX_BYTES, parse_strictly
-from serving.problems import PROBLEM_TYPE
-from serving.refusals import BodyNotJson
+from serving.http.body import MAX_BYTES, parse_strictly
+from serving.http.problems import PROBLEM_TYPE
+from serving.http.refusals import BodyNotJson
 from tests.serving.client import Client
 
 GOOD = {"supplier_id": "S000001", "purpose": "credit_application"}

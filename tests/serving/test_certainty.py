@@ -16,7 +16,7 @@ from features.read import read_tables
 from features.simulate import simulate
 from serving.assess import Assessment, assess, assess_row
 from serving.explain import warnings_of
-from serving.languages import Language
+from serving.http.languages import Language
 from tests.drawn import AS_OF, draw
 from tests.serving.client import Client
 from tests.serving.test_scores import ask

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from serving.keys import create_api_key
+from serving.access.keys import create_api_key
 from serving.store import Store
 from tests.serving.client import Client
 

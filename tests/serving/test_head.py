@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from serving.keys import authenticate
-from serving.sessions import COOKIE
+from serving.access.keys import authenticate
+from serving.access.sessions import COOKIE
 from serving.store import Store
 from tests.serving.client import Client
 

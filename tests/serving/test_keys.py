@@ -10,9 +10,9 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from lianxin.service_commands import keys_create, keys_list, keys_revoke
-from serving.database import create_key, list_keys, revoke_key
-from serving.keys import NAME_LENGTH, create_api_key, list_api_keys, refuse_name, revoke_api_key
-from serving.refusals import KeyRefused
+from serving.access.keys import NAME_LENGTH, create_api_key, list_api_keys, refuse_name, revoke_api_key
+from serving.database.opening import create_key, list_keys, revoke_key
+from serving.http.refusals import KeyRefused
 from serving.store import Store
 
 APP = Typer()

@@ -7,8 +7,8 @@ import pytest
 
 from credit.policy import Policy
 from features.catalog import CATALOG, catalog_slice
-from serving.advice import advice_policy
-from serving.levers import LEVERS, MONTHS, NOT_ADVISED, LeverPath, lever_paths
+from serving.advice.advise import advice_policy
+from serving.advice.levers import LEVERS, MONTHS, NOT_ADVISED, LeverPath, lever_paths
 
 NAMES = [feature.name for feature in CATALOG]
 SLICE = catalog_slice()

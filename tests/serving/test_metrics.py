@@ -5,7 +5,7 @@ import uuid
 
 from fastapi import FastAPI
 
-from serving.metrics import CONTENT_TYPE
+from serving.http.metrics import CONTENT_TYPE
 from tests.serving.client import Client
 
 

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from serving.access import TenantKind
-from serving.keys import authenticate, create_api_key
-from serving.postgres import EmbeddedPostgres
-from serving.roles import APP_ROLE, OWNER_ROLE
+from serving.access.caller import TenantKind
+from serving.access.keys import authenticate, create_api_key
+from serving.access.tenants import create_bank
+from serving.database.postgres import EmbeddedPostgres
+from serving.database.roles import APP_ROLE, OWNER_ROLE
+from serving.database.upgrade import migrate_tables
 from serving.store import Store
-from serving.tenants import create_bank
-from serving.upgrade import migrate_tables
 
 DATABASE = "moved"
 FILL = (
@@ -33,7 +33,7 @@ KEPT = (
 @pytest.fixture
 def moved(postgres: EmbeddedPostgres) -> Any:
     """The address of a new database on the same server, as its owner."""
-    from serving.cluster import ADMIN_ROLE
+    from serving.database.cluster import ADMIN_ROLE
 
     admin = create_engine(
         postgres.owner_url().set(username=ADMIN_ROLE, password=postgres._known_credentials().admin, database="postgres"),
@@ -82,11 +82,11 @@ def test_every_step_goes_down_and_up_again_empty_of_what_it_made(moved: Any) -> 
         " UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
     seen = {}
-    for target in ("0001", "0002", "0003", "0004", "0005"):
+    for target in ("0001", "0002", "0003", "0004", "0005", "0006", "0010"):
         migrate_tables(moved, APP_ROLE, target)
         with create_engine(moved, poolclass=NullPool).connect() as connection:
             seen[target] = set(connection.execute(listed).scalars())
-    for target in ("0004", "0003", "0002", "0001"):
+    for target in ("0006", "0005", "0004", "0003", "0002", "0001"):
         migrate_tables(moved, APP_ROLE, target, down=True)
         with create_engine(moved, poolclass=NullPool).connect() as connection:
             assert set(connection.execute(listed).scalars()) == seen[target]

@@ -10,10 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from features.ledger import Ledger
+from serving.access.keys import authenticate, create_api_key, revoke_api_key
+from serving.access.sessions import COOKIE, Sessions, local_path
 from serving.assess import assess
-from serving.keys import authenticate, create_api_key, revoke_api_key
 from serving.report import build_report
-from serving.sessions import COOKIE, Sessions, local_path
 from serving.store import Store
 from tests.serving.client import Client
 from training.bundle import ScoringBundle

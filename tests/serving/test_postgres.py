@@ -15,15 +15,15 @@ import psycopg
 import pytest
 
 from credit.errors import ServiceUnavailable
-from serving import cluster
-from serving.account import Account, place_for
-from serving.postgres import EmbeddedPostgres, running_urls
-from serving.postmaster import is_postmaster_of, running_postmaster
+from serving.database import cluster
+from serving.database.account import Account, place_for
+from serving.database.postgres import EmbeddedPostgres, running_urls
+from serving.database.postmaster import is_postmaster_of, running_postmaster
 
 OWNER_PROCESS = """
 import sys, time
 from pathlib import Path
-from serving.postgres import EmbeddedPostgres
+from serving.database.postgres import EmbeddedPostgres
 postgres = EmbeddedPostgres(Path(sys.argv[1]))
 postgres.start()
 print(postgres.pid, flush=True)

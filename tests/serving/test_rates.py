@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from features.ledger import Ledger
-from serving.access import Caller
+from serving.access.caller import Caller
+from serving.access.keys import create_api_key
+from serving.access.rates import Rate, take
 from serving.app import create_app
-from serving.keys import create_api_key
-from serving.rates import Rate, take
-from serving.refusals import RateLimited
+from serving.http.refusals import RateLimited
 from serving.settings import ServiceSettings
 from serving.store import Store
 from tests.serving.client import Client

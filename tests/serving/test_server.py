@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from credit.errors import BundleTampered, LedgerUnreadable, ServiceUnavailable
-from serving.database import create_key, list_keys, revoke_key
-from serving.postmaster import running_postmaster
+from serving.database.opening import create_key, list_keys, revoke_key
+from serving.database.postmaster import running_postmaster
 from serving.server import _listen, serve
 from tests.serving.conftest import reachable_folder
 from training.bundle import ScoringBundle

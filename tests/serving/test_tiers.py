@@ -12,11 +12,11 @@ from features.columns import Tier
 from features.evidence import evidence_tables
 from features.ledger import Ledger
 from features.lineage import tier_of
+from serving.access.tiers import body_within, evidence_within, feature_tiers, reaches, report_within
 from serving.assess import assess, scored_features
-from serving.languages import Language
+from serving.http.languages import Language
 from serving.report import build_report
 from serving.store import Store
-from serving.tiers import body_within, evidence_within, feature_tiers, reaches, report_within
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle

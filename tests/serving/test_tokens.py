@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
-from serving.access import SCOPES_OF, Scope, TenantKind
-from serving.keys import create_api_key, revoke_api_key
-from serving.problems import PROBLEM_TYPE
+from serving.access.caller import SCOPES_OF, Scope, TenantKind
+from serving.access.keys import create_api_key, revoke_api_key
+from serving.access.tokens import AUDIENCE, ISSUER, LONGEST, Tokens
+from serving.http.problems import PROBLEM_TYPE
 from serving.store import Store
-from serving.tokens import AUDIENCE, ISSUER, LONGEST, Tokens
 from tests.serving.client import Client
 
 

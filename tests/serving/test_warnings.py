@@ -11,7 +11,7 @@ from features.ledger import Ledger
 from features.tables import CONTRACT
 from serving.assess import Assessment, assess, assess_row, scored_features
 from serving.explain import ACTIVE_DAYS, LAST_ORDER, moved_points, warnings_of
-from serving.languages import Language, words
+from serving.http.languages import Language, words
 from tests.serving.client import Client
 from training.bundle import ScoringBundle
 

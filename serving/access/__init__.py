@@ -1,0 +1,1 @@
+"""Who may do what: tenants, keys, tokens, consents, tiers of data, rates."""

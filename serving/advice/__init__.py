@@ -1,0 +1,1 @@
+"""What would raise a supplier's grade."""

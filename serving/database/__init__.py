@@ -1,0 +1,1 @@
+"""PostgreSQL: opened, its roles and tables, brought up to date."""

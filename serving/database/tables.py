@@ -1,0 +1,178 @@
+"""The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
+
+from sqlalchemy import BigInteger, Column, Date, DateTime, Double, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = MetaData()
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text),
+    Column("name", Text),
+    Column("supplier_id", Text),
+    Column("tier", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("name", Text),
+    Column("prefix", Text),
+    Column("digest", LargeBinary),
+    Column("scopes", ARRAY(Text, dimensions=1)),
+    Column("created_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("api_key_id", BigInteger),
+    Column("consent_id", Uuid),
+    Column("supplier_id", Text),
+    Column("as_of", Date),
+    Column("purpose", Text),
+    Column("request_id", Text),
+    Column("bundle_sha256", Text),
+    Column("language", Text),
+    Column("feature_values", ARRAY(Double, dimensions=1)),
+    Column("body", LargeBinary),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("api_key_id", BigInteger),
+    Column("request_digest", LargeBinary),
+    Column("created_at", DateTime(timezone=True)),
+    Column("score_id", Uuid),
+    Column("location", Text),
+    Column("status", SmallInteger),
+    Column("language", Text),
+    Column("body", LargeBinary),
+)
+
+consent_events = Table(
+    "consent_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("consent_id", Uuid),
+    Column("event", Text),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("purpose", Text),
+    Column("tier", Text),
+    Column("at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("recorded_by", Uuid),
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("purpose", Text),
+    Column("operation", Text),
+    Column("consent_id", Uuid),
+    Column("score_id", Uuid),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("score_id", Uuid),
+    Column("decision_id", Uuid),
+    Column("decision_step", SmallInteger),
+    Column("record", LargeBinary),
+    Column("previous_hash", LargeBinary),
+    Column("hash", LargeBinary),
+)
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("hash", LargeBinary),
+    Column("public_key", LargeBinary),
+    Column("signature", LargeBinary),
+)
+
+bundle_events = Table(
+    "bundle_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("name", Text),
+    Column("bundle_sha256", Text),
+    Column("version", Text),
+    Column("outcome", Text),
+    Column("code", Text),
+    Column("reason", Text),
+)
+
+decision_policies = Table(
+    "decision_policies",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("canonical", LargeBinary),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("sequence", BigInteger),
+    Column("score_id", Uuid),
+    Column("supplier_id", Text),
+    Column("as_of", Date),
+    Column("product", Text),
+    Column("outcome", Text),
+    Column("credit_limit", BigInteger),
+    Column("policy_id", Text),
+    Column("policy_version", Text),
+    Column("inputs", LargeBinary),
+    Column("decision", LargeBinary),
+    Column("language", Text),
+    Column("body", LargeBinary),
+)
+
+decision_steps = Table(
+    "decision_steps",
+    metadata,
+    Column("tenant_id", Uuid),
+    Column("decision_id", Uuid, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("act", Text),
+    Column("person", Text),
+    Column("api_key_id", BigInteger),
+    Column("reason", Text),
+    Column("outcome", Text),
+    Column("terms", LargeBinary),
+    Column("stage", Text),
+    Column("exposure", BigInteger),
+)

@@ -1,0 +1,276 @@
+"""What does a caller read when something is refused? RFC 9457 problems, in their language, and never a word of their own input.
+
+The one table where refusals meet HTTP statuses. Texts come from the language files under ``problem.<code>`` and ``field.<code>``; what a
+text may mention are values of ours (a limit, the ledger's last day), never what was sent.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Mount
+
+from credit.errors import (
+    BundleInvalid,
+    BundleTampered,
+    LedgerUnreadable,
+    LianxinError,
+    NoPolicyInForce,
+    NotEnoughHistory,
+    ReasonMissing,
+    SecondPersonNeeded,
+    ServiceUnavailable,
+    StepNotAllowed,
+    TermsOutOfBounds,
+    UnknownSupplier,
+)
+from features.rules import RULES
+from serving.http.languages import Language, Words, choose_language, words
+from serving.http.refusals import (
+    AsOfOutOfRange,
+    BankUnknown,
+    BodyNotJson,
+    BodyTooLarge,
+    BundleNotTrusted,
+    BundleUnknown,
+    BundleUnusable,
+    ClientUnknown,
+    ConsentMissing,
+    ConsentUnknown,
+    CrossSiteRefused,
+    DecisionUnknown,
+    DocumentsTaken,
+    ExchangeUnderWay,
+    GrantTypeUnsupported,
+    HistoriesBusy,
+    HistoryInvalid,
+    HistoryTooSlow,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    MediaTypeRefused,
+    NotAuthenticated,
+    RateLimited,
+    RequestInFlight,
+    ScopeMissing,
+    ScopeRefused,
+    ScoreUnknown,
+    ServiceRefusal,
+    TierTooLow,
+    TokenRefusal,
+    TokenRequestInvalid,
+)
+from serving.pages import page
+
+PROBLEM_TYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = 2
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
+    BodyNotJson: (400, "body_not_json"),
+    IdempotencyKeyMissing: (400, "idempotency_key_missing"),
+    TokenRequestInvalid: (400, "invalid_request"),
+    GrantTypeUnsupported: (400, "unsupported_grant_type"),
+    ScopeRefused: (400, "invalid_scope"),
+    NotAuthenticated: (401, "not_authenticated"),
+    ClientUnknown: (401, "invalid_client"),
+    ConsentMissing: (403, "consent_missing"),
+    ScopeMissing: (403, "scope_missing"),
+    CrossSiteRefused: (403, "cross_site_refused"),
+    SecondPersonNeeded: (403, "second_person_needed"),
+    TierTooLow: (403, "tier_too_low"),
+    BankUnknown: (404, "bank_unknown"),
+    BundleUnknown: (404, "bundle_unknown"),
+    ConsentUnknown: (404, "consent_unknown"),
+    DecisionUnknown: (404, "decision_unknown"),
+    ScoreUnknown: (404, "score_unknown"),
+    UnknownSupplier: (404, "supplier_unknown"),
+    DocumentsTaken: (409, "documents_taken"),
+    ExchangeUnderWay: (409, "exchange_under_way"),
+    RequestInFlight: (409, "request_in_flight"),
+    StepNotAllowed: (409, "step_not_allowed"),
+    BodyTooLarge: (413, "body_too_large"),
+    MediaTypeRefused: (415, "media_type_refused"),
+    BundleNotTrusted: (422, "bundle_not_trusted"),
+    BundleUnusable: (422, "bundle_unusable"),
+    AsOfOutOfRange: (422, "as_of_out_of_range"),
+    HistoryInvalid: (422, "history_invalid"),
+    HistoryTooSlow: (422, "history_too_slow"),
+    IdempotencyKeyReused: (422, "idempotency_key_reused"),
+    NoPolicyInForce: (422, "no_policy_in_force"),
+    NotEnoughHistory: (422, "not_enough_history"),
+    ReasonMissing: (422, "reason_missing"),
+    TermsOutOfBounds: (422, "terms_out_of_bounds"),
+    HistoriesBusy: (429, "histories_busy"),
+    RateLimited: (429, "rate_limited"),
+    BundleInvalid: (503, "not_ready"),
+    BundleTampered: (503, "not_ready"),
+    LedgerUnreadable: (503, "not_ready"),
+    ServiceUnavailable: (503, "not_ready"),
+}
+FRAMEWORK: Final[Mapping[int, str]] = {404: "not_found", 405: "method_not_allowed", 422: "validation_failed", 500: "internal"}
+FIELD_CODES: Final = frozenset(
+    {
+        "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
+        "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
+        "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "invalid",
+    }
+)  # fmt: skip
+log = logging.getLogger("lianxin.service")
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    *,
+    errors: Sequence[tuple[str, str]] = (),
+    facts: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    """Build a problem response.
+
+    Parameters
+    ----------
+    errors
+        Pairs of JSON pointer and field code; pointers name fields of ours only.
+    facts
+        Values of ours that the text mentions.
+    more
+        Further members of the body, as RFC 9457 allows.
+    """
+    language = language_of(request)
+    spoken = words(language)
+    request_id = request_id_of(request)
+    if _wants_page(request):
+        shown = {"title": spoken.text(f"problem.{code}.title"), "detail": spoken.text(f"problem.{code}.detail", **(facts or {}))}
+        answer = page("error.html.j2", language, status=status, request_id=request_id, **shown)
+        answer.headers.update(headers or {})
+        return answer
+    content = {
+        "type": f"/docs#{code}",
+        "title": spoken.text(f"problem.{code}.title"),
+        "status": status,
+        "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
+        "instance": f"urn:lianxin:request:{request_id}",
+        "request_id": request_id,
+        "errors": [{"pointer": where, "code": what, "detail": rule_text(spoken, what)} for where, what in errors],
+        **(more or {}),
+    }
+    sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
+    return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def rule_text(spoken: Words, code: str) -> str:
+    """Say what the rule of a code asks: a rule of the data contract with its remedy, or a rule of the service."""
+    if code not in RULES:
+        return spoken.text(f"field.{code}")
+    rule = RULES[code]
+    if spoken.language is Language.ZH_CN:
+        return f"{rule.zh}；{rule.remedy_zh}"
+    return f"{rule.en}; {rule.remedy_en}"
+
+
+def _wants_page(request: Request) -> bool:
+    """Tell whether a browser asks for one of the pages."""
+    return not request.url.path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id the middleware gave the request."""
+    return str(getattr(request.state, "request_id", "none"))
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make every refusal, the framework's own included, answer as a problem."""
+    app.add_exception_handler(LianxinError, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(SQLAlchemyError, _on_database)
+
+
+def describe(error: LianxinError) -> tuple[int, str]:
+    """Return status and code of a refusal; one that no caller can cause is an internal failure."""
+    for kind in type(error).__mro__:
+        if kind in REFUSALS:
+            return REFUSALS[kind]
+    return 500, "internal"
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    """Answer a refusal of ours."""
+    if not isinstance(error, LianxinError):
+        raise error
+    status, code = describe(error)
+    if status >= 500:
+        log.error("refused", exc_info=error, extra={"request_id": request_id_of(request), "code": code})
+    facts = error.facts if isinstance(error, ServiceRefusal) else {}
+    headers = {
+        401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
+        409: {"Retry-After": "1"} if isinstance(error, (RequestInFlight, ExchangeUnderWay)) else {},
+        429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
+        503: {"Retry-After": str(RETRY_SECONDS)},
+    }.get(status, {})
+    if isinstance(error, ClientUnknown):
+        headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
+    errors = error.errors if isinstance(error, ServiceRefusal) else ()
+    more = {"error": code} if isinstance(error, TokenRefusal) else {}
+    return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    """Answer input of the wrong form, naming the field and the rule only."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return problem(request, 422, "validation_failed", errors=[_field_error(item) for item in error.errors()])
+
+
+def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the pointer of our field and the code of the rule it breaks; an unknown field's name is input and stays out."""
+    where, *path = (str(part) for part in item["loc"])
+    kind = str(item["type"])
+    if kind == "extra_forbidden":
+        path = path[:-1]
+    if where != "body":
+        path.insert(0, where)
+    code = next((form for form in ("date", "uuid") if kind.startswith(form)), kind)
+    return "".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid"
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    """Answer what the framework refuses: no such place, no such method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
+    return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    places = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
+    return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    """Answer a database that does not."""
+    log.error("database", exc_info=error, extra={"request_id": request_id_of(request), "code": "not_ready"})
+    return problem(request, 503, "not_ready", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def language_of(request: Request, chosen: str | None = None) -> Language:
+    """Return the language of an answer: the one asked for by name, else the one the header likes best."""
+    named = {"zh": Language.ZH_CN, "en": Language.EN}
+    return named.get(chosen or "") or choose_language(request.headers.get("accept-language"))

@@ -1,0 +1,173 @@
+"""What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.http.problems`."""
+
+from collections.abc import Sequence
+
+from credit.errors import LianxinError
+
+
+class ServiceRefusal(LianxinError):
+    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input.
+
+    ``errors`` are pairs of a JSON pointer and the code of the rule that is broken there.
+    """
+
+    errors: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, message: str = "", **facts: object) -> None:
+        """Take a message for the log and facts for the caller."""
+        super().__init__(message or type(self).__name__)
+        self.facts = facts
+
+
+class NotAuthenticated(ServiceRefusal):
+    """No key, or none that is known and live."""
+
+
+class KeyRefused(ServiceRefusal):
+    """A key's name or prefix is not of the form they have, or no live key has the prefix."""
+
+
+class TenantRefused(ServiceRefusal):
+    """A tenant is not there, or there is one of that name already."""
+
+
+class AuditRowUnknown(ServiceRefusal):
+    """A tenant's chain has no score at that sequence."""
+
+
+class ReplayRefused(ServiceRefusal):
+    """An audit row names another bundle than the one at hand."""
+
+
+class AuditBroken(ServiceRefusal):
+    """A chain of the audit is not what it was, or a replay came out otherwise."""
+
+
+class ScopeMissing(ServiceRefusal):
+    """The key or token may not do this; ``scope`` among the facts is what it lacks."""
+
+
+class RateLimited(ServiceRefusal):
+    """The tenant asks more often than it may; ``seconds`` among the facts says how long to wait."""
+
+
+class ConsentMissing(ServiceRefusal):
+    """No live consent of the supplier for this bank and purpose, whether or not there is such a supplier."""
+
+
+class ConsentUnknown(ServiceRefusal):
+    """There is no consent of that id among those the caller may see."""
+
+
+class BankUnknown(ServiceRefusal):
+    """There is no open bank of that id."""
+
+
+class TokenRefusal(ServiceRefusal):
+    """Root of what the token endpoint refuses; the problem's code is the error of RFC 6749, section 5.2."""
+
+
+class TokenRequestInvalid(TokenRefusal):
+    """A parameter is missing, stands twice, or the credentials come in two ways."""
+
+
+class ClientUnknown(TokenRefusal):
+    """The client is not known, its secret is wrong, or its key has ended."""
+
+
+class GrantTypeUnsupported(TokenRefusal):
+    """Another grant than client credentials is asked for."""
+
+
+class ScopeRefused(TokenRefusal):
+    """A scope is asked for that the key does not have."""
+
+
+class CrossSiteRefused(ServiceRefusal):
+    """A form was sent from another site."""
+
+
+class ScoreUnknown(ServiceRefusal):
+    """There is no score of that id."""
+
+
+class DecisionUnknown(ServiceRefusal):
+    """There is no decision of that id."""
+
+
+class TierTooLow(ServiceRefusal):
+    """The consent, or the bank's tier, does not reach what a decision is worked out from."""
+
+
+class DocumentsTaken(ServiceRefusal):
+    """What a proposal lends against is financed elsewhere meanwhile."""
+
+
+class AsOfOutOfRange(ServiceRefusal):
+    """The as-of date lies after the last day the ledger can answer for."""
+
+
+class IdempotencyKeyMissing(ServiceRefusal):
+    """A POST that creates something came without a usable Idempotency-Key."""
+
+
+class IdempotencyKeyReused(ServiceRefusal):
+    """The Idempotency-Key was used before with another body."""
+
+
+class RequestInFlight(ServiceRefusal):
+    """The first request of this Idempotency-Key is still being worked on."""
+
+
+class BodyTooLarge(ServiceRefusal):
+    """The body is longer than the cap."""
+
+
+class MediaTypeRefused(ServiceRefusal):
+    """The body is not announced as plain JSON in UTF-8, or is encoded."""
+
+
+class BodyNotJson(ServiceRefusal):
+    """The body is not JSON as RFC 8259 has it, or goes beyond what the service reads; ``code`` says how."""
+
+    def __init__(self, code: str) -> None:
+        """Take the stable code of the rule."""
+        super().__init__(code)
+        self.code, self.errors = code, [("", code)]
+
+
+class HistoryInvalid(ServiceRefusal):
+    """Rows of a history that was handed over break rules of the data contract; ``found`` among the facts says how many."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]], **facts: object) -> None:
+        """Take pointers to the rows with the rules they break."""
+        super().__init__(f"{len(errors)} faults shown, the first {errors[0][1]}", **facts)
+        self.errors = errors
+
+
+class HistoryTooSlow(ServiceRefusal):
+    """A history could not be worked through in the ``seconds`` allowed."""
+
+
+class HistoriesBusy(ServiceRefusal):
+    """As many histories are being read as may be at a time; ``seconds`` among the facts says when to come again."""
+
+
+class BundleRefusal(ServiceRefusal):
+    """Root of why a bundle is not put in service; the message is for the operator's log and history."""
+
+
+class BundleUnknown(BundleRefusal):
+    """No bundle of that name lies where the service looks for them."""
+
+
+class BundleNotTrusted(BundleRefusal):
+    """Hash, signature or signer are not what they must be; nothing of it was parsed."""
+
+
+class BundleUnusable(BundleRefusal):
+    """The bundle is what was released and cannot score: damaged text, golden rows that do not come out, another catalogue."""
+
+
+class ExchangeUnderWay(BundleRefusal):
+    """Another bundle is being tried at this moment."""
