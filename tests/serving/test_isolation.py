@@ -19,7 +19,9 @@ from sqlalchemy import text
 from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
+from serving.histories.example import history_request_example
 from serving.store import Store
+from tests.serving.applications import application
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 
@@ -28,6 +30,8 @@ IDENTITIES = (
     "none", "garbage", "revoked", "expired", "wrong audience", "wrong issuer", "other", "unscoped", "own", "supplier", "operator",
 )  # fmt: skip
 OBJECTS = ("own", "other", "absent")
+BY_SUPPLIER = {("post", "/v1/scores"), ("post", "/v1/decisions")}
+STEP = {"act": "withdraw", "reason": "no longer needed"}
 OPEN = {"/healthz", "/readyz"}
 UNFIT_TOKENS = {"expired", "wrong audience", "wrong issuer"}
 NOT_KNOWN = {"none", "garbage", "revoked"} | UNFIT_TOKENS
@@ -64,6 +68,8 @@ class World:
         by_login = {name: self.score(logins[name], name, "own_information") for name in ("own", "other")}
         nowhere = str(uuid.uuid4())
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
+        by_bank_decided = {name: self.decision(keys[name], name) for name in ("own", "other")}
+        self.decisions = by_bank_decided | {"absent": nowhere}
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
 
     def unfit_tokens(self, key: str) -> dict[str, str]:
@@ -82,6 +88,11 @@ class World:
     def score(self, key: str, whose: str, purpose: str) -> str:
         body = {"supplier_id": self.suppliers[whose], "purpose": purpose}
         answer = Client(self.app, X_API_Key=key).post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def decision(self, key: str, whose: str) -> str:
+        body = application(self.app.state.service.ledger, self.suppliers[whose])
+        answer = Client(self.app, X_API_Key=key).post("/v1/decisions", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
         return str(answer.json()["id"])
 
     def consent(self, key: str, whose: str) -> str:
@@ -134,10 +145,36 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         True,
         lambda w, who, thing: w.call(who, "POST", "/v1/scores", json={"supplier_id": w.suppliers[thing], "purpose": purpose_of(who)}),
     ),
+    ("post", "/v1/scores/history"): (
+        Scope.HISTORY_WRITE,
+        False,
+        lambda w, who, thing: w.call(who, "POST", "/v1/scores/history", json=history_request_example(w.app.state.service)),
+    ),
     ("get", "/v1/scores/{score_id}"): (
         Scope.SCORE_READ,
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
+    ),
+    ("post", "/v1/decisions"): (
+        Scope.DECISION_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", "/v1/decisions", json=application(w.app.state.service.ledger, w.suppliers[thing])),
+    ),
+    ("get", "/v1/decisions"): (Scope.DECISION_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/decisions?limit=200")),
+    ("get", "/v1/decisions/{decision_id}"): (
+        Scope.DECISION_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/decisions/{w.decisions[whose(who, thing)]}"),
+    ),
+    ("get", "/v1/decisions/{decision_id}/steps"): (
+        Scope.DECISION_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/decisions/{w.decisions[whose(who, thing)]}/steps"),
+    ),
+    ("post", "/v1/decisions/{decision_id}/steps"): (
+        Scope.DECISION_REVIEW,
+        True,
+        lambda w, who, thing: w.call(who, "POST", f"/v1/decisions/{w.decisions[whose(who, thing)]}/steps", json=STEP),
     ),
     ("get", "/v1/models/current"): (Scope.MODEL_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/models/current")),
     ("post", "/v1/oauth/token"): (
@@ -165,6 +202,17 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         lambda w, who, thing: w.call(who, "POST", f"/v1/consents/{w.consents[whose(who, thing)]}/withdrawal"),
     ),
     ("get", "/v1/lookups"): (Scope.LOOKUP_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/lookups?limit=200")),
+    ("get", "/v1/operations/bundle"): (Scope.BUNDLE_WRITE, False, lambda w, who, thing: w.call(who, "GET", "/v1/operations/bundle")),
+    ("post", "/v1/operations/bundle"): (
+        Scope.BUNDLE_WRITE,
+        False,
+        lambda w, who, thing: w.call(
+            who,
+            "POST",
+            "/v1/operations/bundle",
+            json={"bundle": "bundle", "bundle_sha256": w.app.state.service.bundle.content_hash},
+        ),
+    ),
     ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
     ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
     ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
@@ -192,7 +240,7 @@ def expected(who: str, operation: tuple[str, str], thing: str) -> int | None:
         return 403
     if not has_object or thing == "own":
         return None
-    if operation == ("post", "/v1/scores"):
+    if operation in BY_SUPPLIER:
         # Both banks have every supplier's consent; a supplier that stands nowhere gave none.
         return 403 if who == "supplier" or thing == "absent" else None
     return 404
@@ -216,7 +264,7 @@ def test_every_identity_gets_what_it_may(world: World, operation: tuple[str, str
             refusal = expected(who, operation, thing)
             assert answer.status_code == refusal if refusal else answer.status_code < 300, (who, thing, answer.text)
             answers[thing] = answer
-        if has_object and operation != ("post", "/v1/scores"):
+        if has_object and operation not in BY_SUPPLIER:
             assert told(answers["other"]) == told(answers["absent"]), who
 
 
@@ -248,7 +296,10 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
     assert told_of[0] == told_of[1]
 
 
-TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
+TABLES = (
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events",
+    "decision_policies", "decisions", "decision_steps",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -273,7 +324,7 @@ def test_every_table_with_a_tenant_has_its_policy_and_the_application_owns_nothi
         role = connection.execute(text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = 'lianxin_app'")).scalar_one()
         assert role is False
     with store.engine.connect() as connection:
-        for table in ("tenants", "api_keys", "rate_buckets"):
+        for table in ("tenants", "api_keys", "rate_buckets", "document_claims"):
             assert not connection.execute(text("SELECT has_table_privilege(:table, 'SELECT')"), {"table": table}).scalar_one()
 
 
