@@ -82,15 +82,15 @@ def _of_operation(client: Client, method: str, path: str, operation: Any) -> Ite
 
 
 def _leaves(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The ways to all strings in a body."""
+    """The ways to all strings in a body; of a list, to those of its first item."""
     if isinstance(value, str):
         yield above
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, (*above, key))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _leaves(item, (*above, str(place)))
+        for item in value[:1]:
+            yield from _leaves(item, (*above, "0"))
 
 
 def _with(value: Any, leaf: tuple[str, ...], payload: str) -> Any:

@@ -24,7 +24,6 @@ from serving.access.keys import authenticate
 from serving.database.postgres import EmbeddedPostgres
 from serving.store import POOL_SIZE, Store
 from tests.serving.conftest import bank_with_consents
-from tests.serving.reliability.test_crashes import WRITES
 from tests.serving.reliability.workers import Nursery, Worker
 from tests.serving.test_isolation import World
 
@@ -72,11 +71,11 @@ class Load:
 
 def score(worker: Worker, key: str, supplier: str) -> Callable[[httpx.Client], httpx.Response]:
     """Return a way to ask for a new score."""
-    write = WRITES["score"]
+    body = {"supplier_id": supplier, "purpose": "credit_application"}
 
     def ask(client: httpx.Client) -> httpx.Response:
         headers = {"X-API-Key": key, "Idempotency-Key": uuid.uuid4().hex}
-        return client.post(worker.url + write.path, json=write.body(supplier), headers=headers)
+        return client.post(f"{worker.url}/v1/scores", json=body, headers=headers)
 
     return ask
 
