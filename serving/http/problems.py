@@ -31,7 +31,8 @@ from credit.errors import (
     TermsOutOfBounds,
     UnknownSupplier,
 )
-from serving.http.languages import Language, choose_language, words
+from features.rules import RULES
+from serving.http.languages import Language, Words, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
@@ -47,17 +48,26 @@ from serving.http.refusals import (
     DecisionUnknown,
     DocumentsTaken,
     ExchangeUnderWay,
+    FieldError,
     GrantTypeUnsupported,
+    HistoriesBusy,
+    HistoryInvalid,
+    HistoryTooSlow,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
     NotAuthenticated,
+    PolicyFaulty,
+    PolicyUnknown,
     RateLimited,
     RequestInFlight,
     ScopeMissing,
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    SimulationNeeded,
+    SimulationOutdated,
+    SimulationUnknown,
     TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
@@ -84,22 +94,30 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
     DecisionUnknown: (404, "decision_unknown"),
+    PolicyUnknown: (404, "policy_unknown"),
     ScoreUnknown: (404, "score_unknown"),
+    SimulationUnknown: (404, "simulation_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     DocumentsTaken: (409, "documents_taken"),
     ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
+    SimulationNeeded: (409, "simulation_needed"),
+    SimulationOutdated: (409, "simulation_outdated"),
     StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
     BundleNotTrusted: (422, "bundle_not_trusted"),
     BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
+    PolicyFaulty: (422, "policy_invalid"),
+    HistoryInvalid: (422, "history_invalid"),
+    HistoryTooSlow: (422, "history_too_slow"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
     ReasonMissing: (422, "reason_missing"),
     TermsOutOfBounds: (422, "terms_out_of_bounds"),
+    HistoriesBusy: (429, "histories_busy"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
@@ -111,12 +129,17 @@ FIELD_CODES: Final = frozenset(
     {
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
-        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
+        "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
         "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "text_unreadable",
         "day_out_of_bounds", "value_out_of_bounds",
-        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "in_the_past",
+        "bank_unnamed", "policy_too_long", "not_toml", "statute", "section_unknown", "section_holds_no_numbers", "number_unknown",
+        "values_missing", "entry_form", "from_is_no_date", "from_must_rise", "value_is_no_number", "source_missing", "value_out_of_domain",
+        "numbers_contradict", "invalid",
     }
 )  # fmt: skip
+_PLACE: Final = ("key", "line")
 log = logging.getLogger("lianxin.service")
 
 
@@ -125,7 +148,7 @@ def problem(
     status: int,
     code: str,
     *,
-    errors: Sequence[tuple[str, str]] = (),
+    errors: Sequence[FieldError] = (),
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, str] | None = None,
@@ -135,7 +158,7 @@ def problem(
     Parameters
     ----------
     errors
-        Pairs of JSON pointer and field code; pointers name fields of ours only.
+        Pointers name fields of ours only.
     facts
         Values of ours that the text mentions.
     more
@@ -156,11 +179,23 @@ def problem(
         "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
-        "errors": [{"pointer": where, "code": what, "detail": spoken.text(f"field.{what}")} for where, what in errors],
+        "errors": [told_error(spoken, error) for error in errors],
         **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def told_error(spoken: Words, error: FieldError) -> dict[str, object]:
+    """Return a broken rule as it is sent: its place, its code and what it asks; a rule of the data contract comes with its remedy."""
+    if error.code in RULES:
+        rule = RULES[error.code]
+        is_zh = spoken.language is Language.ZH_CN
+        detail = f"{rule.zh}；{rule.remedy_zh}" if is_zh else f"{rule.en}; {rule.remedy_en}"
+    else:
+        detail = spoken.text(f"field.{error.code}", **{name: fact for name, fact in error.facts.items() if name not in _PLACE})
+    place = {name: error.facts[name] for name in _PLACE if name in error.facts}
+    return {"pointer": error.pointer, "code": error.code, "detail": detail, **place}
 
 
 def _wants_page(request: Request) -> bool:
@@ -205,7 +240,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     }.get(status, {})
     if isinstance(error, ClientUnknown):
         headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
+    errors = error.errors if isinstance(error, ServiceRefusal) else ()
     more = {"error": code} if isinstance(error, TokenRefusal) else {}
     return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 
@@ -217,7 +252,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem(request, 422, "validation_failed", errors=[_field_error(item) for item in error.errors()])
 
 
-def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
+def _field_error(item: Mapping[str, Any]) -> FieldError:
     """Return the pointer of our field and the code of the rule it breaks; an unknown field's name is input and stays out."""
     where, *path = (str(part) for part in item["loc"])
     kind = str(item["type"])
@@ -226,7 +261,7 @@ def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
     if where != "body":
         path.insert(0, where)
     code = next((form for form in ("date", "uuid") if kind.startswith(form)), kind)
-    return "".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid"
+    return FieldError("".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid")
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
