@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -117,7 +117,7 @@ Named = InvoiceNamed | OrderNamed | LotNamed
 LISTS: dict[Product, str] = {Product.RECEIVABLES: "invoices", Product.PURCHASE_ORDERS: "orders", Product.STOCK: "lots"}
 
 
-_LISTS_SCHEMA = [
+_LISTS_SCHEMA: list[Any] = [
     {
         "properties": {"product": {"const": product.value}, **{each: {"maxItems": 0} for each in LISTS.values()}, name: {"minItems": 1}},
         "required": [name],
@@ -177,7 +177,7 @@ class ProposedTerms(_Wire):
 
 
 _NONE = {"type": "null"}
-_PROPOSALS_SCHEMA = [
+_PROPOSALS_SCHEMA: list[Any] = [
     {"properties": {"act": {"enum": [act.value for act in Act if act is not Act.PROPOSE]}, "outcome": _NONE, "terms": _NONE}},
     {"properties": {"act": {"const": "propose"}, "outcome": {"const": "decline"}, "terms": _NONE}, "required": ["outcome"]},
     {
