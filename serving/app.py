@@ -1,5 +1,7 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
+from collections.abc import Sequence
+
 from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -13,22 +15,33 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
-from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores
+from serving.report.peers import Peers
+from serving.routes import consents, documentation, evidence, health, lookups, models, oauth, operations, pages, report, scores
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
 
-def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger, store: Store, keys: SigningKeys | None = None) -> FastAPI:
+def create_app(
+    settings: ServiceSettings,
+    bundle: ScoringBundle,
+    ledger: Ledger,
+    store: Store,
+    keys: SigningKeys | None = None,
+    others: Sequence[ScoringBundle] = (),
+) -> FastAPI:
     """Put the application together; without ``keys`` that are kept, its tokens end with the process.
+
+    ``others`` are asked whether advice holds under them too.
 
     Raises
     ------
     BundleInvalid
-        The bundle scores features this version does not have.
+        A bundle scores features this version does not have.
     """
-    scored_features(bundle.names)
+    for model in (bundle, *others):
+        scored_features(model.names)
     app = FastAPI(
         title="Lianxin",
         version="1",
@@ -40,8 +53,9 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
     )
     tokens = Tokens((keys or SigningKeys.draw()).token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics)
-    for routes in (scores, consents, lookups, oauth, models, health, operations, pages, documentation):
+    sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
+    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, peers, tuple(others))
+    for routes in (scores, evidence, consents, lookups, oauth, models, health, operations, report, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

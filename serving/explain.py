@@ -143,12 +143,17 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         model=model_part(bundle),
         base_points=score.base_points,
         contributions=_contributions(bundle, assessment),
-        reasons=_reasons(assessment, occasion.language),
+        reasons=_reasons(assessment, occasion),
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
+        rights=rights_of(score.supplier_id, score.as_of),
     )
+
+
+def rights_of(supplier_id: str, as_of: date) -> Rights:
+    """Return where the supplier can see what a score rests on."""
+    return Rights(report_url=f"/report/{quote(supplier_id, safe='')}?as_of={as_of.isoformat()}")
 
 
 def _score_part(assessment: Assessment) -> ScorePart:
@@ -171,18 +176,19 @@ def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[Contri
     ]
 
 
-def _reasons(assessment: Assessment, language: Language) -> list[ReasonPart]:
-    """Return the principal reasons in the language."""
+def _reasons(assessment: Assessment, occasion: Occasion) -> list[ReasonPart]:
+    """Return the principal reasons in the language of the occasion, each with the way to its rows."""
     return [
         ReasonPart(
             code=reason.code,
             family=reason.family,
-            text=reason.text_zh if language is Language.ZH_CN else reason.text_en,
+            text=in_words((reason.text_zh, reason.text_en), occasion.language),
             points=reason.points,
             feature=reason.feature,
             value=reason.value,
             reference=reason.reference,
             source_table=reason.source_table,
+            evidence_url=f"/v1/scores/{occasion.score_id}/evidence/{reason.feature}",
         )
         for reason in assessment.reasons
     ]

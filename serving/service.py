@@ -15,6 +15,7 @@ from serving.access.sessions import Sessions
 from serving.access.tokens import Tokens
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
+from serving.report.peers import Peers
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -42,6 +43,9 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    peers: Peers
+    others: tuple[ScoringBundle, ...] = ()
+    """Bundles asked whether advice holds under them too: challenger, last champion."""
 
     @property
     def rate(self) -> Rate:

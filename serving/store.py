@@ -104,19 +104,14 @@ class Store:
             There is no score of that id, or it is another tenant's: the two are not told apart.
         """
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-            if row is None:
-                raise ScoreUnknown
-            _note_score(connection, caller.tenant_id, "read", record_of_row(row))
-        return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
+            record = find_record(connection, score_id)
+            note_score(connection, caller.tenant_id, "read", record)
+        return StoredAnswer(score_id, 200, record.language, record.body, was_replayed=True)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-        if row is None:
-            raise ScoreUnknown
-        return record_of_row(row)
+            return find_record(connection, score_id)
 
     def answer_once(self, caller: Caller, key: str, request: bytes, make: Callable[[Connection], ScoreRecord]) -> StoredAnswer:
         """Return the first answer to ``key``, making and keeping it if there is none.
@@ -149,7 +144,7 @@ class Store:
                 if kept.request_digest != asked:
                     raise IdempotencyKeyReused
                 first = connection.execute(select(scores).where(scores.c.id == kept.score_id)).one()
-                _note_score(connection, caller.tenant_id, "read", record_of_row(first))
+                note_score(connection, caller.tenant_id, "read", record_of_row(first))
                 return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
             record = make(connection)
             body = _keep(connection, caller, record)
@@ -168,6 +163,14 @@ _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
 _RECORD_COLUMNS = (
     "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
 )  # fmt: skip
+
+
+def find_record(connection: Connection, score_id: UUID) -> ScoreRecord:
+    """Return a score among those the transaction's tenant may see, or refuse with `ScoreUnknown`."""
+    row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
+    if row is None:
+        raise ScoreUnknown
+    return record_of_row(row)
 
 
 def record_of_row(row: Row[Any]) -> ScoreRecord:
@@ -211,7 +214,7 @@ def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
     connection.execute(_ADD_SCORE, kept)
     place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
     connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
-    _note_score(connection, caller.tenant_id, "score", record)
+    note_score(connection, caller.tenant_id, "score", record)
     return body
 
 
@@ -252,7 +255,7 @@ def note_lookup(
     connection.execute(_ADD_LOOKUP, {"tenant_id": tenant_id, "operation": operation, **values})
 
 
-def _note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
+def note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
     """Write down a look at a score, kept or new."""
     note_lookup(
         connection,

@@ -14,6 +14,7 @@ from features.columns import Tier
 from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
+from serving.evidence.example import FEATURE, evidence_example
 from serving.explain import Occasion, current_model, score_body
 from serving.http.languages import Language, words
 from serving.schemas import Purpose
@@ -73,6 +74,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
     return {
         ("/v1/scores", "post"): score,
         ("/v1/scores/{score_id}", "get"): score,
+        ("/v1/scores/{score_id}/evidence/{feature}", "get"): evidence_example(service, _ID, NOBODY),
         ("/v1/models/current", "get"): model,
         ("/v1/oauth/token", "post"): token | {"scope": " ".join(sorted(SCOPES_OF[TenantKind.BANK]))},
         ("/v1/banks", "get"): {"items": [{"id": str(_BANK), "name": "Bank A"}]},
@@ -89,7 +91,11 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
 
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
-    return {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
+    return {
+        "score_id": (str(_ID), "The `id` of a score."),
+        "feature": (FEATURE, "The `feature` of a reason or a contribution."),
+        "consent_id": (str(_CONSENT), "The `id` of a consent."),
+    }
 
 
 def _instant(moment: datetime) -> str:
