@@ -96,6 +96,10 @@ class PdfNotAvailable(ServiceRefusal):
     """The part that makes PDFs, or a library of the system it needs, is not installed."""
 
 
+class PrintReachedOut(ServiceRefusal):
+    """A page to be printed asks for something to be fetched; a failure of ours."""
+
+
 class AsOfOutOfRange(ServiceRefusal):
     """The as-of date lies after the last day the ledger can answer for."""
 
