@@ -1,6 +1,7 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
@@ -16,10 +17,28 @@ from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.report.peers import Peers
-from serving.routes import consents, documentation, evidence, health, lookups, models, oauth, operations, pages, report, scores
+from serving.routes import bundle as bundle_route
+from serving.routes import (
+    consents,
+    decisions,
+    documentation,
+    evidence,
+    health,
+    histories,
+    lookups,
+    models,
+    oauth,
+    operations,
+    pages,
+    report,
+    scores,
+)
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.swap.exchange import Exchange
+from serving.swap.holder import Holder
+from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
 
 
@@ -29,9 +48,13 @@ def create_app(
     ledger: Ledger,
     store: Store,
     keys: SigningKeys | None = None,
+    shelf: Shelf | None = None,
     others: Sequence[ScoringBundle] = (),
 ) -> FastAPI:
-    """Put the application together; without ``keys`` that are kept, its tokens end with the process.
+    """Put the application together.
+
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
+    there is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
 
     ``others`` are asked whether advice holds under them too.
 
@@ -51,11 +74,15 @@ def create_app(
         redirect_slashes=False,
         dependencies=[Depends(note_route)],
     )
-    tokens = Tokens((keys or SigningKeys.draw()).token, settings.token_minutes)
+    keys = keys or SigningKeys.draw()
+    tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
     sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
-    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, peers, tuple(others))
-    for routes in (scores, evidence, consents, lookups, oauth, models, health, operations, report, pages, documentation):
+    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
+    app.state.holder = Holder(app)
+    app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
+    every = (scores, evidence, histories, decisions, consents, lookups, oauth, models, health, operations, bundle_route)
+    for routes in (*every, report, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

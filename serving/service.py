@@ -1,6 +1,6 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -13,6 +13,7 @@ from serving.access.keys import authenticate, live_caller
 from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
 from serving.access.tokens import Tokens
+from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
 from serving.report.peers import Peers
@@ -43,9 +44,12 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
     peers: Peers
     others: tuple[ScoringBundle, ...] = ()
     """Bundles asked whether advice holds under them too: challenger, last champion."""
+    history_slots: HistorySlots = field(default_factory=HistorySlots)
 
     @property
     def rate(self) -> Rate:
@@ -54,9 +58,11 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """Return the service a request came to."""
-    service: Service = request.app.state.service
-    return service
+    """Return the service as it was when the request first asked for it: bundle and ledger may be exchanged meanwhile (`serving.swap`)."""
+    taken: Service | None = getattr(request.state, "service", None)
+    if taken is None:
+        taken = request.state.service = request.app.state.service
+    return taken
 
 
 def note_route(request: Request) -> None:

@@ -146,7 +146,7 @@ def build_report(
         trend=trend_of(bundle, ledger, assessment),
         advice=advise_supplier(bundle, ledger, score.supplier_id, score.as_of, advice_policy(score.as_of), others=others),
         certificates=certificates_of(ledger, score.supplier_id, score.as_of) if "certificates" in ledger.present else None,
-        rights=rights_of(score.supplier_id, score.as_of),
+        rights=rights_of(ledger, score.supplier_id, score.as_of),
     )
 
 
