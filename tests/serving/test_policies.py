@@ -37,18 +37,6 @@ def toml(value: object = 0.7, code: str = "receivables.top_advance_rate", since:
     return f'bank = "Bank A"\n\n[{code}]\nvalues = [{{ from = {since}, value = {value}, source = "minutes" }}]\n'
 
 
-OTHERS: tuple[Any, ...] = (
-    None,
-    [],
-    5,
-    {MARK: 1},
-    {"toml": 5},
-    {"toml": ""},
-    {"begins_on": "2026-02-30"},
-    {"simulation_id": 7, "reason": REASON},
-)
-
-
 class Bank:
     """A bank with two persons and some decisions."""
 
@@ -131,7 +119,17 @@ def test_what_is_not_json_or_of_another_form_is_refused_everywhere(fresh: Bank) 
             headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
             answer = fresh.second.post(path, content=body, headers=headers)
             assert (answer.status_code, [error["code"] for error in answer.json()["errors"]]) == (400, [code]), (path, name)
-        for sent in OTHERS:
+        bodies: tuple[object, ...] = (
+            None,
+            [],
+            5,
+            {MARK: 1},
+            {"toml": 5},
+            {"toml": ""},
+            {"begins_on": "2026-02-30"},
+            {"simulation_id": 7, "reason": REASON},
+        )
+        for sent in bodies:
             headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
             answer = fresh.second.post(path, content=json.dumps(sent), headers=headers)
             assert answer.status_code == 422, (path, sent)
