@@ -1,5 +1,6 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -15,8 +16,24 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
+from serving.report.peers import Peers
 from serving.routes import bundle as bundle_route
-from serving.routes import consents, decisions, documentation, health, histories, lookups, models, oauth, operations, pages, scores
+from serving.routes import (
+    consents,
+    decisions,
+    documentation,
+    evidence,
+    health,
+    histories,
+    lookups,
+    models,
+    oauth,
+    operations,
+    pages,
+    policies,
+    report,
+    scores,
+)
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -33,18 +50,20 @@ def create_app(
     store: Store,
     keys: SigningKeys | None = None,
     shelf: Shelf | None = None,
+    others: Sequence[ScoringBundle] = (),
 ) -> FastAPI:
     """Put the application together.
 
-    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
-    there is no other bundle to put in service.
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
+    is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
 
     Raises
     ------
     BundleInvalid
-        The bundle scores features this version does not have.
+        A bundle scores features this version does not have.
     """
-    scored_features(bundle.names)
+    for model in (bundle, *others):
+        scored_features(model.names)
     app = FastAPI(
         title="Lianxin",
         version="1",
@@ -57,10 +76,12 @@ def create_app(
     keys = keys or SigningKeys.draw()
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys.salt)
+    sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
+    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    for routes in (scores, histories, decisions, consents, lookups, oauth, models, health, operations, bundle_route, pages, documentation):
+    every = (scores, evidence, histories, decisions, policies, consents, lookups, oauth, models, health, operations, bundle_route)
+    for routes in (*every, report, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

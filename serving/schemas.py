@@ -154,6 +154,9 @@ class ReasonPart(_Wire):
     value: float | None
     reference: float | None
     source_table: str
+    evidence_url: Annotated[str | None, Field(description="The rows behind the value; null where they are withheld or were not kept.")] = (
+        None
+    )
     withheld: Annotated[bool, Field(description="Value, reference and text's figures are of a higher tier than reached.")] = False
 
 
@@ -264,6 +267,8 @@ class ProblemError(_Wire):
     pointer: Annotated[str, Field(description="JSON pointer into the body, or /query/..., /header/..., /path/...")]
     code: str
     detail: str
+    key: Annotated[str | None, Field(description="Where the field holds a text of its own: the key in it, if it is one of ours.")] = None
+    line: Annotated[int | None, Field(description="Where the field holds a text of its own: the line in it, from 1.")] = None
 
 
 class Problem(_Wire):
