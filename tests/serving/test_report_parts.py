@@ -16,6 +16,7 @@ from serving.access.tiers import report_within
 from serving.advice.advise import NumberMove, Step
 from serving.assess import assess
 from serving.http.languages import Language
+from serving.report import peers as peers_
 from serving.report.build import build_report
 from serving.report.certificates import Certificate, Validity, certificates_of
 from serving.report.chart import HEIGHT, WIDTH, trend_chart
@@ -82,6 +83,21 @@ def test_peers_are_others_and_a_share_of_them(bundle: ScoringBundle, ledger: Led
     assert (best.below, worst.below) == (1.0, 0.0)
     assert 20 <= best.count < everyone
     assert peers.on(ledger.latest_as_of) is peers.on(ledger.latest_as_of)
+
+
+def test_of_a_large_platform_an_even_part_is_scored(bundle: ScoringBundle, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Peers(bundle, ledger).on(ledger.latest_as_of)
+    monkeypatch.setattr(peers_, "MOST_SUPPLIERS", 40)
+    monkeypatch.setattr(peers_, "SAMPLE", 25)
+    peers = Peers(bundle, ledger)
+    part = peers.on(ledger.latest_as_of)
+    assert len(part.suppliers) == 25
+    points = dict(zip(whole.suppliers.tolist(), whole.points.tolist(), strict=True))
+    assert [points[name] for name in part.suppliers.tolist()] == part.points.tolist()
+    for supplier in map(str, ledger.supplier_ids[:4]):
+        found = peers.standing(supplier, points[supplier], ledger.latest_as_of)
+        assert found is not None
+        assert found.count >= 20
 
 
 def test_certificates_stand_with_their_expiry_as_last_told() -> None:
