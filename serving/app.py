@@ -30,6 +30,7 @@ from serving.routes import (
     oauth,
     operations,
     pages,
+    policies,
     report,
     scores,
 )
@@ -53,10 +54,8 @@ def create_app(
 ) -> FastAPI:
     """Put the application together.
 
-    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
-    there is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
-
-    ``others`` are asked whether advice holds under them too.
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
+    is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
 
     Raises
     ------
@@ -81,7 +80,7 @@ def create_app(
     app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    every = (scores, evidence, histories, decisions, consents, lookups, oauth, models, health, operations, bundle_route)
+    every = (scores, evidence, histories, decisions, policies, consents, lookups, oauth, models, health, operations, bundle_route)
     for routes in (*every, report, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")

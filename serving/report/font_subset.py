@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from serving.report.pdf import FAMILY, FOLDER, FONTS
+from serving.pages import FOLDER
+from serving.report.pdf import FAMILY, FONTS
 
 SOURCES: Final = {400: "NotoSansCJK-Regular.ttc", 700: "NotoSansCJK-Bold.ttc"}
 SOURCE_FAMILY: Final = "Noto Sans CJK SC"

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
-from serving.evidence_table import evidence_table
 
 from credit.errors import ServiceUnavailable
 from credit.reason import shown_en, shown_zh
@@ -18,6 +17,7 @@ from credit.score import Contribution, Score
 from features.evidence import Evidence, EvidenceRow
 from features.facts import KINDS
 from serving.database.opening import open_database
+from serving.evidence.table import evidence_table
 from serving.http.languages import Language, choose_language, words
 from serving.http.logs import log_to
 from serving.report.build import shown_points
