@@ -83,13 +83,13 @@ def test_the_commands_can_be_pasted(
     answer = client.post(
         "/v1/decisions", json=application(app.state.service.ledger, supplier), headers={"Idempotency-Key": uuid.uuid4().hex}
     )
-    named["$DECISION_ID"] = answer.json()["id"]
+    named["$decision_id"] = answer.json()["id"]
     author = Client(app, X_API_Key=create_api_key(owner, bank.tenant_id, "author"))
     requests = {path: body for path, (_, body) in policy_requests(app.state.service).items()}
     answer = author.post("/v1/policies", json=requests["/v1/policies"], headers={"Idempotency-Key": uuid.uuid4().hex})
-    named["$POLICY_ID"] = answer.json()["id"]
-    path = f"/v1/policies/{named['$POLICY_ID']}/simulation"
-    named["$SIMULATION_ID"] = named[str(SIMULATION_ID)] = author.post(path, json={}, headers={"Idempotency-Key": "seen"}).json()["id"]
+    named["$policy_id"] = answer.json()["id"]
+    path = f"/v1/policies/{named['$policy_id']}/simulation"
+    named["$simulation_id"] = named[str(SIMULATION_ID)] = author.post(path, json={}, headers={"Idempotency-Key": "seen"}).json()["id"]
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
@@ -109,7 +109,7 @@ def test_the_commands_can_be_pasted(
         elif "-d" in words_:
             answer = anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers)
             assert answer.status_code in (200, 201), answer.text
-        elif "_ID" not in url:
+        elif "$" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 
 
