@@ -28,7 +28,7 @@ class ServiceSettings(BaseSettings):
     rate_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50.0
     rate_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     """A tenant may ask so often in the long run, and so many times at once."""
-    evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
+    evidence_rows: Annotated[int, Field(ge=1, le=100)] = 3
     example_supplier: str | None = None
     """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
     bundle_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
