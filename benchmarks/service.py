@@ -108,8 +108,8 @@ def bare_app(bundle: ScoringBundle, ledger: Ledger) -> Any:
 
     from serving.explain import Occasion, score_body
     from serving.http.languages import Language
-    from serving.routes.scores import body_bytes
     from serving.schemas import Purpose
+    from serving.scoring import body_bytes
 
     app = FastAPI(openapi_url=None)
 

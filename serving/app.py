@@ -10,13 +10,14 @@ from serving.access.sessions import Sessions
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.assess import scored_features
+from serving.batches.worker import Worker
 from serving.http.metrics import Metrics
 from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
+from serving.routes import batches, consents, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.routes import bundle as bundle_route
-from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -58,7 +59,8 @@ def create_app(
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics)
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    for routes in (scores, consents, lookups, oauth, models, health, operations, bundle_route, pages, documentation):
+    app.state.worker = Worker(app.state.exchange, store)
+    for routes in (scores, batches, consents, lookups, oauth, models, health, operations, bundle_route, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

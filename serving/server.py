@@ -34,7 +34,7 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
 from serving.swap.exchange import Follower
-from serving.swap.history import last_word, note_start, was_in_service
+from serving.swap.history import has_been_in_service, last_word, note_start
 from serving.swap.holder import try_out
 from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
@@ -134,7 +134,7 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with Follower(app.state.exchange, store, settings.bundle_seconds):
+                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker:
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -181,7 +181,7 @@ def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool)
 def _last_word(owner: Store, shelf: Shelf, name: str, named: ScoringBundle, ledger: Ledger, tell: Tell) -> ScoringBundle:
     """Return the bundle to serve: the named one where it is new here, else the one put in service last, which a restart does not undo."""
     word = last_word(owner)
-    if word is None or not was_in_service(owner, named.content_hash):
+    if word is None or not has_been_in_service(owner, named.content_hash):
         note_start(owner, name, named.content_hash, named.version)
         return named
     if word.bundle_sha256 == named.content_hash:

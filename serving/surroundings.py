@@ -24,8 +24,9 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
-TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events")
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events")
+_ADDED = ("bundle_events", "batches", "batch_rows", "batch_outcomes", "batch_ends")
+TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", *_ADDED)
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", *_ADDED)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

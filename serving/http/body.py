@@ -42,7 +42,7 @@ def json_body(model: type[Body]) -> Callable[[Request], object]:
     return read
 
 
-async def read_bytes(request: Request, media_type: re.Pattern[str]) -> bytes:
+async def read_bytes(request: Request, media_type: re.Pattern[str], most: int = MAX_BYTES) -> bytes:
     """Read a body of the media type, refusing it as soon as it passes the cap.
 
     Raises
@@ -50,21 +50,21 @@ async def read_bytes(request: Request, media_type: re.Pattern[str]) -> bytes:
     MediaTypeRefused
         The content type is another one, or the body is compressed.
     BodyTooLarge
-        It is longer than `MAX_BYTES`, announced or sent.
+        It is longer than ``most`` bytes, announced or sent.
     """
     if not media_type.fullmatch(request.headers.get("content-type", "")):
         raise MediaTypeRefused
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise MediaTypeRefused
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > MAX_BYTES:
-        raise BodyTooLarge(limit=MAX_BYTES)
+    if announced.isdigit() and int(announced[:12]) > most:
+        raise BodyTooLarge(limit=most)
     raw = bytearray()
     try:
         async for chunk in request.stream():
             raw += chunk
-            if len(raw) > MAX_BYTES:
-                raise BodyTooLarge(limit=MAX_BYTES)
+            if len(raw) > most:
+                raise BodyTooLarge(limit=most)
     except ClientDisconnect:
         raise BodyNotJson("body_incomplete") from None
     return bytes(raw)

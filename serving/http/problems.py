@@ -30,6 +30,10 @@ from serving.http.languages import Language, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
+    BatchFailed,
+    BatchUnfinished,
+    BatchUnknown,
+    BatchUnreadable,
     BodyNotJson,
     BodyTooLarge,
     BundleNotTrusted,
@@ -53,6 +57,7 @@ from serving.http.refusals import (
     ServiceRefusal,
     TokenRefusal,
     TokenRequestInvalid,
+    TooManyBatches,
 )
 from serving.pages import page
 
@@ -60,6 +65,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 2
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
+    BatchUnreadable: (400, "batch_unreadable"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
     TokenRequestInvalid: (400, "invalid_request"),
     GrantTypeUnsupported: (400, "unsupported_grant_type"),
@@ -70,10 +76,14 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
     BankUnknown: (404, "bank_unknown"),
+    BatchUnknown: (404, "batch_unknown"),
     BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
+    BatchFailed: (409, "batch_failed"),
+    BatchUnfinished: (409, "batch_unfinished"),
+    TooManyBatches: (409, "too_many_batches"),
     ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
     BodyTooLarge: (413, "body_too_large"),
@@ -96,6 +106,8 @@ FIELD_CODES: Final = frozenset(
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
+        "file_not_utf8", "file_not_csv", "file_not_parquet", "column_missing", "column_unknown", "column_type", "too_many_rows",
+        "row_misshapen", "row_twice",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -186,7 +198,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     }.get(status, {})
     if isinstance(error, ClientUnknown):
         headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
+    errors = [("", error.code)] if isinstance(error, BodyNotJson | BatchUnreadable) else []
     more = {"error": code} if isinstance(error, TokenRefusal) else {}
     return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 

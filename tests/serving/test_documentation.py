@@ -71,7 +71,9 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
     assert example["subject"]["supplier_id"] not in set(ledger.supplier_ids)
 
 
-def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str) -> None:
+def test_the_commands_can_be_pasted(
+    app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str, schema: Any
+) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
     named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
@@ -92,6 +94,9 @@ def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, 
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
         elif "-d" in words_:
             assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code in (200, 201)
+        elif "--data-binary" in words_:
+            content = schema["paths"]["/v1/batches"]["post"]["requestBody"]["content"]["text/csv"]["example"]
+            assert anonymous.post(url, content=content, headers=headers).status_code == 202
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 

@@ -25,6 +25,7 @@ from tests.serving.conftest import bank_with_consents
 
 ENDS = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
 IDENTITIES = ("none", "garbage", "revoked", "expired", "other", "unscoped", "own", "supplier", "operator")
+OWNERS = (("own", "bank", "own"), ("other", "bank", "other"), ("own", "supplier", "supplier"), ("other", "supplier", "other supplier"))
 OBJECTS = ("own", "other", "absent")
 OPEN = {"/healthz", "/readyz"}
 NOT_KNOWN = {"none", "garbage", "revoked", "expired"}
@@ -54,12 +55,19 @@ class World:
             "own": {"X-API-Key": keys["own"]},
             "supplier": {"X-API-Key": logins["own"]},
             "operator": {"X-API-Key": watch},
+            "other supplier": {"X-API-Key": logins["other"]},
         }
         # What belongs to "own" and to "other", by the kind of caller: a score of each bank and login, a consent of each login.
         by_bank = {name: self.score(keys[name], name, "credit_application") for name in ("own", "other")}
         by_login = {name: self.score(logins[name], name, "own_information") for name in ("own", "other")}
         nowhere = str(uuid.uuid4())
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
+        handed_in = {(name, kind): self.batch(who).json()["id"] for name, kind, who in OWNERS}
+        while app.state.worker.work():
+            pass
+        self.batches = {
+            kind: {name: handed_in[name, kind] for name in ("own", "other")} | {"absent": nowhere} for kind in ("bank", "supplier")
+        }
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
 
     def expired(self, key: str) -> str:
@@ -77,8 +85,13 @@ class World:
         answer = Client(self.app, X_API_Key=key).post("/v1/consents", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
         return str(answer.json()["id"])
 
+    def batch(self, who: str) -> httpx.Response:
+        file = f"supplier_id\n{self.suppliers['other' if who == 'other supplier' else 'own']}\nS-NOT-THERE\n"
+        path = f"/v1/batches?purpose={purpose_of(who)}"
+        return self.call(who, "POST", path, content=file, headers={"Content-Type": "text/csv"})
+
     def call(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = self.headers[who] | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = self.headers[who] | {"Idempotency-Key": uuid.uuid4().hex} | more.pop("headers", {})
         return Client(self.app, Accept_Language="en").request(method, path, headers=headers, **more)
 
 
@@ -103,7 +116,7 @@ Call = Callable[[World, str, str], httpx.Response]
 
 
 def purpose_of(who: str) -> str:
-    return "own_information" if who == "supplier" else "credit_application"
+    return "own_information" if "supplier" in who else "credit_application"
 
 
 def kind_of(who: str) -> str:
@@ -126,6 +139,22 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         Scope.SCORE_READ,
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
+    ),
+    ("post", "/v1/batches"): (Scope.SCORE_WRITE, False, lambda w, who, thing: w.batch(who)),
+    ("get", "/v1/batches/{batch_id}"): (
+        Scope.SCORE_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/batches/{w.batches[kind_of(who)][whose(who, thing)]}"),
+    ),
+    ("get", "/v1/batches/{batch_id}/results"): (
+        Scope.SCORE_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/batches/{w.batches[kind_of(who)][whose(who, thing)]}/results"),
+    ),
+    ("get", "/v1/batches/{batch_id}/errors"): (
+        Scope.SCORE_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/batches/{w.batches[kind_of(who)][whose(who, thing)]}/errors"),
     ),
     ("get", "/v1/models/current"): (Scope.MODEL_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/models/current")),
     ("post", "/v1/oauth/token"): (
@@ -244,7 +273,19 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
     assert told_of[0] == told_of[1]
 
 
-TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events")
+TABLES = (
+    "scores",
+    "idempotency",
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    "batches",
+    "batch_rows",
+    "batch_outcomes",
+    "batch_ends",
+)
 
 
 @pytest.mark.parametrize("table", TABLES)
