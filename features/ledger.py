@@ -195,14 +195,17 @@ class Ledger:
         return Profile(*(found.fetchall() or [(None, None, None, None)])[0])
 
     def kind_of(self, supplier_id: str) -> str | None:
-        """Return the supplier's kind (enterprise, sole_trader), None where it is not said; all are read once, a byte each."""
+        """Return the supplier's kind (enterprise, sole_trader), None where it is not said or not here; all are read once, a byte each."""
         if not self.kinds:
             told = self.profiles.cursor().execute("SELECT supplier_id, kind FROM profiles WHERE kind IS NOT NULL").fetchall()
             known = {name: place for place, name in enumerate(sorted({kind for _, kind in told}))}
             by_supplier = dict(told)
             codes = [known.get(by_supplier.get(name, ""), -1) for name in self.supplier_ids.tolist()]
             self.kinds.update(names=tuple(known), codes=np.array(codes, dtype=np.int8))
-        code = int(self.kinds["codes"][self.position(supplier_id)])
+        at = int(np.searchsorted(self.supplier_ids, supplier_id))
+        if at == len(self.supplier_ids) or self.supplier_ids[at] != supplier_id:
+            return None
+        code = int(self.kinds["codes"][at])
         return None if code < 0 else str(self.kinds["names"][code])
 
     def facts_of(self, supplier_id: str, kinds: tuple[str, ...] = ()) -> list[Fact]:

@@ -316,7 +316,7 @@ def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
         process.stdin.write("\n")
         process.stdin.close()
         process.wait(timeout=120)
-    assert states.count("finished") <= 1
+    assert states[0] in ("queued", "running")
     done = progress()
     assert done["state"] == "finished"
     assert done["scored"] + done["refused"] == len(rows)
