@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from credit.abstention import Stance
+from features.build import rests_on_others
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
 from serving.http.languages import Language, Words, words
@@ -111,10 +112,13 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
 def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, spoken: Words) -> list[Notice]:
     """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
     notices = []
-    by_table, by_value = [], []
-    for place, (tables_of, part) in enumerate(zip(_tables(bundle.names), assessment.score.contributions, strict=True)):
+    by_table, by_others, by_value = [], [], []
+    rows = zip(scored_features(bundle.names), _tables(bundle.names), assessment.score.contributions, strict=True)
+    for place, (feature, tables_of, part) in enumerate(rows):
         if not tables_of <= ledger.present:
             by_table.append(place)
+        elif ledger.is_alone and rests_on_others(feature):
+            by_others.append(place)
         elif part.value is None:
             by_value.append(place)
     absent = missing_tables(bundle, ledger)
@@ -122,6 +126,9 @@ def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessme
         tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent])
         moved = spoken.points(moved_points(bundle, assessment, by_table))
         notices.append(Notice(code="tables_missing", text=spoken.text("warning.tables_missing", tables=tables, moved=moved)))
+    if by_others:
+        moved = spoken.points(moved_points(bundle, assessment, by_others))
+        notices.append(Notice(code="others_missing", text=spoken.text("warning.others_missing", moved=moved)))
     moved_by_value = moved_points(bundle, assessment, by_value)
     if abs(moved_by_value) >= MOVED_POINTS:
         text = spoken.text("warning.values_missing", count=len(by_value), moved=spoken.points(moved_by_value))
@@ -149,12 +156,17 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         model=model_part(bundle),
         base_points=score.base_points,
         contributions=_contributions(bundle, assessment),
-        reasons=_reasons(assessment, occasion.language),
+        reasons=_reasons(ledger, assessment, occasion),
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
+        rights=rights_of(ledger, score.supplier_id, score.as_of),
     )
+
+
+def rights_of(ledger: Ledger, supplier_id: str, as_of: date) -> Rights:
+    """Return where the supplier can see what a score rests on; a history handed over is not kept and has no report."""
+    return Rights(report_url=None if ledger.is_alone else f"/report/{quote(supplier_id, safe='')}?as_of={as_of.isoformat()}")
 
 
 def _score_part(assessment: Assessment) -> ScorePart:
@@ -177,18 +189,19 @@ def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[Contri
     ]
 
 
-def _reasons(assessment: Assessment, language: Language) -> list[ReasonPart]:
-    """Return the principal reasons in the language."""
+def _reasons(ledger: Ledger, assessment: Assessment, occasion: Occasion) -> list[ReasonPart]:
+    """Return the principal reasons in the language of the occasion, each with the way to its rows."""
     return [
         ReasonPart(
             code=reason.code,
             family=reason.family,
-            text=reason.text_zh if language is Language.ZH_CN else reason.text_en,
+            text=in_words((reason.text_zh, reason.text_en), occasion.language),
             points=reason.points,
             feature=reason.feature,
             value=reason.value,
             reference=reason.reference,
             source_table=reason.source_table,
+            evidence_url=None if ledger.is_alone else f"/v1/scores/{occasion.score_id}/evidence/{reason.feature}",
         )
         for reason in assessment.reasons
     ]

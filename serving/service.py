@@ -1,6 +1,6 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -13,8 +13,10 @@ from serving.access.keys import authenticate, live_caller
 from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
 from serving.access.tokens import Tokens
+from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
+from serving.report.peers import Peers
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -42,6 +44,12 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
+    peers: Peers
+    others: tuple[ScoringBundle, ...] = ()
+    """Bundles asked whether advice holds under them too: challenger, last champion."""
+    history_slots: HistorySlots = field(default_factory=HistorySlots)
 
     @property
     def rate(self) -> Rate:

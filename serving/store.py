@@ -47,13 +47,14 @@ class ScoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as it was first given; ``was_replayed`` when it was not made now."""
+    """An answer as it was first given, and the path of what it made; ``was_replayed`` when it was not made now."""
 
-    score_id: UUID
+    location: str
     status: int
     language: str
     body: bytes
-    was_replayed: bool
+    was_replayed: bool = False
+    score_id: UUID | None = None
 
 
 class Store:
@@ -104,21 +105,37 @@ class Store:
             There is no score of that id, or it is another tenant's: the two are not told apart.
         """
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-            if row is None:
-                raise ScoreUnknown
-            note_score(connection, caller.tenant_id, "read", record_of_row(row))
-        return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
+            record = find_record(connection, score_id)
+            note_score(connection, caller.tenant_id, "read", record)
+        return StoredAnswer(f"/v1/scores/{score_id}", 200, record.language, record.body, was_replayed=True, score_id=score_id)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-        if row is None:
-            raise ScoreUnknown
-        return record_of_row(row)
+            return find_record(connection, score_id)
 
     def answer_once(self, caller: Caller, key: str, request: bytes, make: Callable[[Connection], ScoreRecord]) -> StoredAnswer:
+        """Return the first answer to ``key``, making and keeping the score if there is none; raises as `keep_once` does."""
+
+        def keep(connection: Connection) -> StoredAnswer:
+            record = make(connection)
+            body, _ = keep_score(connection, caller, record)
+            return StoredAnswer(f"/v1/scores/{record.score_id}", 201, record.language, body, score_id=record.score_id)
+
+        def look_again(connection: Connection, first: StoredAnswer) -> None:
+            row = connection.execute(select(scores).where(scores.c.id == first.score_id)).one()
+            note_score(connection, caller.tenant_id, "read", record_of_row(row))
+
+        return self.keep_once(caller, key, request, keep, look_again)
+
+    def keep_once(
+        self,
+        caller: Caller,
+        key: str,
+        request: bytes,
+        keep: Callable[[Connection], StoredAnswer],
+        look_again: Callable[[Connection, StoredAnswer], None] = lambda connection, first: None,
+    ) -> StoredAnswer:
         """Return the first answer to ``key``, making and keeping it if there is none.
 
         Parameters
@@ -129,8 +146,11 @@ class Store:
             The Idempotency-Key.
         request
             The request in one canonical form; another one under the same key is refused.
-        make
-            Makes the score, within the transaction. What it raises leaves nothing behind, so that the key can be used again.
+        keep
+            Makes what is asked for and keeps it, within the transaction. What it raises leaves nothing behind, so that the key can be
+            used again.
+        look_again
+            Is told of an answer that is given again, within the transaction.
 
         Raises
         ------
@@ -148,15 +168,13 @@ class Store:
             if kept is not None:
                 if kept.request_digest != asked:
                     raise IdempotencyKeyReused
-                first = connection.execute(select(scores).where(scores.c.id == kept.score_id)).one()
-                note_score(connection, caller.tenant_id, "read", record_of_row(first))
-                return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
-            record = make(connection)
-            body, _ = keep_score(connection, caller, record)
-            answer = StoredAnswer(record.score_id, 201, record.language, body, was_replayed=False)
+                first = StoredAnswer(kept.location, kept.status, kept.language, kept.body, was_replayed=True, score_id=kept.score_id)
+                look_again(connection, first)
+                return first
+            answer = keep(connection)
             kept_as = {"tenant_id": caller.tenant_id, "key_digest": digest, "api_key_id": caller.key_id, "request_digest": asked}
-            sent = {"score_id": answer.score_id, "status": answer.status, "language": answer.language, "body": answer.body}
-            connection.execute(_ADD_ANSWER, kept_as | sent)
+            sent = {"score_id": answer.score_id, "location": answer.location, "status": answer.status}
+            connection.execute(_ADD_ANSWER, kept_as | sent | {"language": answer.language, "body": answer.body})
         return answer
 
 
@@ -168,6 +186,14 @@ _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
 _RECORD_COLUMNS = (
     "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
 )  # fmt: skip
+
+
+def find_record(connection: Connection, score_id: UUID) -> ScoreRecord:
+    """Return a score among those the transaction's tenant may see, or refuse with `ScoreUnknown`."""
+    row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
+    if row is None:
+        raise ScoreUnknown
+    return record_of_row(row)
 
 
 def record_of_row(row: Row[Any]) -> ScoreRecord:

@@ -14,19 +14,32 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from features.ledger import Ledger
-from serving.access.signing_keys import FILE
+from serving.access.signing_keys import FILE, read_or_make_signing_keys
 from serving.database.account import place_for
 from serving.database.opening import Addresses
 from serving.database.upgrade import MIGRATIONS
+from serving.decisions.claims import salt_id
 from serving.doctor import DatabaseState, Surroundings
 from serving.explain import trained_on
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
-_ADDED = ("bundle_events", "batches", "batch_rows", "batch_outcomes", "batch_ends")
-TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", *_ADDED)
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", *_ADDED)
+KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+KEPT_OF_BATCHES = ("batches", "batch_rows", "batch_outcomes", "batch_ends")
+TENANT_TABLES = (
+    "scores",
+    "idempotency",
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    *KEPT_OF_BATCHES,
+    "document_claims",
+)
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS, *KEPT_OF_BATCHES)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""
@@ -42,6 +55,7 @@ SELECT c.relname FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tg
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace GROUP BY c.relname HAVING count(*) >= 2"""
 _OLD_KEYS = """
 SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND expires_at IS NULL AND created_at < now() - interval '1 year'"""
+_OTHER_SALT = "SELECT count(*) FROM document_claims WHERE released_at IS NULL AND salt_id <> :own"
 _UNANCHORED = """
 SELECT EXISTS (SELECT FROM audit a WHERE a.at < now() - interval '1 day' AND NOT EXISTS (
     SELECT FROM audit_anchors b WHERE b.tenant_id = a.tenant_id AND b.sequence >= a.sequence))"""
@@ -81,12 +95,12 @@ def look_around(
         debug=sys.flags.dev_mode or asyncio.coroutines._is_debug_mode(),  # type: ignore[attr-defined]
         app_url=addresses.app if is_external else None,
         owner_url=addresses.owner if is_external else None,
-        database=database_state(*stores),
+        database=database_state(*stores, salt=_salt(place_for(settings.data))),
     )
 
 
-def database_state(owner: Store, app: Store) -> DatabaseState:
-    """Ask the database, by both roles, what it says of itself."""
+def database_state(owner: Store, app: Store, salt: bytes | None = None) -> DatabaseState:
+    """Ask the database, by both roles, what it says of itself; with the salt in use, whether documents were held with another."""
     began = datetime.now().astimezone()
     with app.engine.connect() as connection:
         role = connection.execute(text(_ROLE)).one()
@@ -115,6 +129,9 @@ def database_state(owner: Store, app: Store) -> DatabaseState:
             clock_seconds=(there - began).total_seconds(),
             keys_without_end=int(connection.execute(text(_OLD_KEYS)).scalar_one()),
             has_unanchored_chain=bool(connection.execute(text(_UNANCHORED)).scalar_one()),
+            documents_of_another_salt=0
+            if salt is None
+            else int(connection.execute(text(_OTHER_SALT), {"own": salt_id(salt)}).scalar_one()),
         )
 
 
@@ -129,6 +146,11 @@ def newest_revision() -> str | None:
 def _names(connection: Connection, query: str, tables: Sequence[str]) -> list[str]:
     """Return the tables a query names."""
     return [str(name) for name in connection.execute(text(query), {"tables": list(tables)}).scalars()]
+
+
+def _salt(place: Path) -> bytes | None:
+    """Return the salt in use; None where no keys are kept yet."""
+    return read_or_make_signing_keys(place).salt if (place / FILE).exists() else None
 
 
 def _modes(place: Path) -> dict[Path, int]:

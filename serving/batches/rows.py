@@ -52,7 +52,7 @@ def read_rows(data: bytes, *, is_parquet: bool, most: int) -> list[BatchRow]:
     seen: set[tuple[str | None, date | None]] = set()
     for found in cells:
         if len(rows) >= most:
-            raise BatchUnreadable("too_many_rows", limit=most)
+            raise BatchUnreadable("too_many_batch_rows", limit=most)
         row = _row(len(rows) + 1, found)
         if row.code is None and (row.supplier_id, row.as_of) in seen:
             row = BatchRow(row.number, None, None, "supplier_id", "row_twice")

@@ -6,8 +6,8 @@ rows' outcomes; all of it is there or none. A batch is scored by one model from 
 
 import logging
 import threading
-import uuid
 from collections import Counter
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -18,12 +18,11 @@ from serving.access.caller import Caller
 from serving.access.keys import live_caller
 from serving.batches.rows import BatchRow
 from serving.batches.store import Batch, Outcome, end_batch, keep_outcomes, next_rows, take_batch
-from serving.explain import Occasion
 from serving.http.languages import Language
 from serving.http.problems import describe
 from serving.http.refusals import BundleRefusal
-from serving.schemas import Purpose, ScoreRequest
-from serving.scoring import make_record
+from serving.schemas import Purpose
+from serving.scoring import make_score
 from serving.service import Service
 from serving.store import Store, keep_score
 from serving.swap.exchange import Exchange
@@ -115,17 +114,25 @@ class Worker:
         """Score a row as a single request would be, or say which rule it breaks."""
         if row.code is not None or row.supplier_id is None:
             return Outcome(row.number, None, row.column, row.code)
-        wanted = ScoreRequest(supplier_id=row.supplier_id, as_of=row.as_of, purpose=Purpose(batch.purpose))
-        occasion = Occasion(uuid.uuid4(), batch.request_id, wanted.purpose, Language(batch.language))
         try:
-            record = make_record(service, caller, connection, wanted, occasion, {"batch_id": str(batch.batch_id), "row": row.number})
+            made = make_score(
+                service,
+                caller,
+                connection,
+                supplier_id=row.supplier_id,
+                as_of=row.as_of,
+                purpose=Purpose(batch.purpose),
+                request_id=batch.request_id,
+                language=Language(batch.language),
+            )
         except LianxinError as refusal:
             status, code = describe(refusal)
             if status >= 500:
                 raise
             return Outcome(row.number, None, "as_of" if code == "as_of_out_of_range" else "supplier_id", code)
-        keep_score(connection, caller, record)
-        return Outcome(row.number, record.score_id)
+        told = {**made.record.facts, "batch_id": str(batch.batch_id), "row": row.number}
+        keep_score(connection, caller, replace(made.record, facts=told))
+        return Outcome(row.number, made.record.score_id)
 
     def _give_up(self, batch: Batch | None) -> None:
         """Count a failure of the batch, and end it after too many."""

@@ -1,6 +1,6 @@
 """The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Identity, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
@@ -58,6 +58,7 @@ idempotency = Table(
     Column("request_digest", LargeBinary),
     Column("created_at", DateTime(timezone=True)),
     Column("score_id", Uuid),
+    Column("location", Text),
     Column("status", SmallInteger),
     Column("language", Text),
     Column("body", LargeBinary),
@@ -98,6 +99,8 @@ audit = Table(
     Column("sequence", BigInteger, primary_key=True),
     Column("at", DateTime(timezone=True)),
     Column("score_id", Uuid),
+    Column("decision_id", Uuid),
+    Column("decision_step", SmallInteger),
     Column("record", LargeBinary),
     Column("previous_hash", LargeBinary),
     Column("hash", LargeBinary),
@@ -174,4 +177,93 @@ batch_ends = Table(
     Column("tenant_id", Uuid),
     Column("at", DateTime(timezone=True)),
     Column("code", Text),
+)
+
+decision_policies = Table(
+    "decision_policies",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("canonical", LargeBinary),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("sequence", BigInteger),
+    Column("score_id", Uuid),
+    Column("supplier_id", Text),
+    Column("as_of", Date),
+    Column("product", Text),
+    Column("outcome", Text),
+    Column("credit_limit", BigInteger),
+    Column("policy_id", Text),
+    Column("policy_version", Text),
+    Column("inputs", LargeBinary),
+    Column("decision", LargeBinary),
+    Column("language", Text),
+    Column("body", LargeBinary),
+)
+
+decision_steps = Table(
+    "decision_steps",
+    metadata,
+    Column("tenant_id", Uuid),
+    Column("decision_id", Uuid, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("act", Text),
+    Column("person", Text),
+    Column("api_key_id", BigInteger),
+    Column("reason", Text),
+    Column("outcome", Text),
+    Column("terms", LargeBinary),
+    Column("stage", Text),
+    Column("exposure", BigInteger),
+)
+
+bank_policies = Table(
+    "bank_policies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, Identity(always=True)),
+    Column("tenant_id", Uuid),
+    Column("uploaded_at", DateTime(timezone=True)),
+    Column("uploaded_by", Text),
+    Column("api_key_id", BigInteger),
+    Column("bank", Text),
+    Column("version", Text),
+    Column("canonical", LargeBinary),
+    Column("toml", Text),
+)
+
+policy_simulations = Table(
+    "policy_simulations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("policy_id", Uuid),
+    Column("made_at", DateTime(timezone=True)),
+    Column("made_by", Text),
+    Column("api_key_id", BigInteger),
+    Column("begins_on", Date),
+    Column("before_version", Text),
+    Column("body", LargeBinary),
+)
+
+policy_activations = Table(
+    "policy_activations",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("policy_id", Uuid),
+    Column("simulation_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+    Column("begins_on", Date),
+    Column("person", Text),
+    Column("api_key_id", BigInteger),
+    Column("reason", Text),
 )

@@ -4,10 +4,17 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
+from serving.bank_policies.bodies import ActivationRequest, PolicyRequest, SimulationRequest
+from serving.bank_policies.examples import policy_answers, policy_requests
 from serving.batches.rows import PARQUET
+from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
+from serving.decisions.requests import DecisionRequest, StepRequest
+from serving.histories.bodies import HistoryRequest
+from serving.histories.example import history_request_example
 from serving.http.examples import (
     TOKEN_ERRORS,
     answer_examples,
@@ -25,11 +32,17 @@ from serving.service import Service
 from serving.swap.bodies import BundleRequest
 
 DESCRIPTION: Final = (
-    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
+    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons, and the financing decisions that rest on them. "
+    "Send your key as `X-API-Key`, or a token "
     "from `/v1/oauth/token` as `Authorization: Bearer`. A bank needs the consent of the supplier it asks about. "
     "Errors are RFC 9457 problems in the language of `Accept-Language` (zh-CN, en). "
     "Every answer carries `X-Request-Id`; a valid one you send is kept."
 )
+SENT: Final[tuple[type[BaseModel], ...]] = (
+    ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest, PolicyRequest, SimulationRequest,
+    ActivationRequest,
+)  # fmt: skip
+"""Bodies of requests that the framework does not describe itself: it does not read them."""
 _FAILURES: Final = ((500, "internal"), (503, "not_ready"))
 _ALWAYS: Final = ((401, "not_authenticated"), (403, "scope_missing"), (429, "rate_limited"), *_FAILURES)
 _BODY: Final = ((400, "body_not_json"), (413, "body_too_large"), (415, "media_type_refused"), (422, "validation_failed"))
@@ -49,6 +62,38 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (422, "as_of_out_of_range"),
         *_CREATE,
     ),
+    ("/v1/scores/history", "post"): (
+        (409, "request_in_flight"),
+        (422, "history_invalid"),
+        (422, "history_too_slow"),
+        (422, "as_of_out_of_range"),
+        (422, "not_enough_history"),
+        (429, "histories_busy"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "post"): (
+        (403, "consent_missing"),
+        (403, "tier_too_low"),
+        (404, "supplier_unknown"),
+        (409, "request_in_flight"),
+        (422, "as_of_out_of_range"),
+        (422, "no_policy_in_force"),
+        (422, "not_enough_history"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "post"): (
+        (403, "second_person_needed"),
+        (404, "decision_unknown"),
+        (409, "step_not_allowed"),
+        (409, "documents_taken"),
+        (409, "request_in_flight"),
+        (422, "reason_missing"),
+        (422, "terms_out_of_bounds"),
+        *_CREATE,
+    ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
     ("/v1/batches", "post"): (
         (400, "batch_unreadable"),
@@ -65,6 +110,34 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/batches/{batch_id}", "get"): ((404, "batch_unknown"), *_ALWAYS),
     ("/v1/batches/{batch_id}/results", "get"): _FINISHED,
     ("/v1/batches/{batch_id}/errors", "get"): _FINISHED,
+    ("/v1/policies", "post"): ((409, "request_in_flight"), (422, "policy_invalid"), *_CREATE),
+    ("/v1/policies", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/policies/{policy_id}", "get"): ((404, "policy_unknown"), *_ALWAYS),
+    ("/v1/policies/{policy_id}/simulation", "post"): (
+        (404, "policy_unknown"),
+        (409, "request_in_flight"),
+        (422, "no_policy_in_force"),
+        *_CREATE,
+    ),
+    ("/v1/policies/{policy_id}/simulations/{simulation_id}", "get"): ((404, "simulation_unknown"), *_ALWAYS),
+    ("/v1/policies/{policy_id}/activate", "post"): (
+        (403, "second_person_needed"),
+        (404, "policy_unknown"),
+        (409, "simulation_needed"),
+        (409, "simulation_outdated"),
+        (409, "request_in_flight"),
+        (422, "reason_missing"),
+        *_CREATE,
+    ),
+    ("/v1/scores/{score_id}/evidence/{feature}", "get"): (
+        (403, "consent_missing"),
+        (403, "evidence_withheld"),
+        (404, "score_unknown"),
+        (404, "feature_unknown"),
+        (404, "supplier_unknown"),
+        (422, "validation_failed"),
+        *_ALWAYS,
+    ),
     ("/v1/models/current", "get"): _ALWAYS,
     ("/v1/oauth/token", "post"): (
         (400, "invalid_request"),
@@ -112,8 +185,7 @@ def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    sent = (ScoreRequest, ConsentRequest, BundleRequest)
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in sent)]
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in SENT)]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -146,8 +218,12 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
     bodies = {
         "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
+        "/v1/decisions": ("DecisionRequest", decision_request_example(service)),
+        "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
         "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
+        **policy_requests(service),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
@@ -155,7 +231,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
     schema["paths"]["/v1/batches"]["post"]["requestBody"] = {"required": True, "content": _batch_file(service)}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
-    for (path, method), example in answer_examples(service).items():
+    for (path, method), example in (answer_examples(service) | decision_answers(service) | policy_answers(service)).items():
         operation = schema["paths"][path][method]
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "Idempotency-Key":
@@ -187,6 +263,7 @@ def _batch_file(service: Service) -> dict[str, Any]:
 def _token_form() -> dict[str, Any]:
     """Describe the form of the token endpoint."""
     texts = {"grant_type": "client_credentials", "client_id": "3f9a0c51d2e7", "client_secret": "lx_3f9a0c51d2e7_..."}
-    properties = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties["grant_type"]["enum"] = [texts["grant_type"]]
     form = {"type": "object", "properties": properties, "required": ["grant_type"]}
     return {"application/x-www-form-urlencoded": {"schema": form, "example": texts}}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from credit.errors import (
     BundleInvalid,
@@ -23,10 +24,15 @@ from credit.errors import (
     LianxinError,
     NoPolicyInForce,
     NotEnoughHistory,
+    ReasonMissing,
+    SecondPersonNeeded,
     ServiceUnavailable,
+    StepNotAllowed,
+    TermsOutOfBounds,
     UnknownSupplier,
 )
-from serving.http.languages import Language, choose_language, words
+from features.rules import RULES
+from serving.http.languages import Language, Words, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
@@ -43,18 +49,33 @@ from serving.http.refusals import (
     ConsentMissing,
     ConsentUnknown,
     CrossSiteRefused,
+    DecisionUnknown,
+    DocumentsTaken,
+    EvidenceWithheld,
     ExchangeUnderWay,
+    FeatureUnknown,
+    FieldError,
     GrantTypeUnsupported,
+    HistoriesBusy,
+    HistoryInvalid,
+    HistoryTooSlow,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
     NotAuthenticated,
+    PdfNotAvailable,
+    PolicyFaulty,
+    PolicyUnknown,
     RateLimited,
     RequestInFlight,
     ScopeMissing,
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    SimulationNeeded,
+    SimulationOutdated,
+    SimulationUnknown,
+    TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
     TooManyBatches,
@@ -63,6 +84,7 @@ from serving.pages import page
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 2
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
     BatchUnreadable: (400, "batch_unreadable"),
@@ -75,26 +97,44 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ConsentMissing: (403, "consent_missing"),
     ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
+    EvidenceWithheld: (403, "evidence_withheld"),
+    SecondPersonNeeded: (403, "second_person_needed"),
+    TierTooLow: (403, "tier_too_low"),
     BankUnknown: (404, "bank_unknown"),
     BatchUnknown: (404, "batch_unknown"),
     BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    FeatureUnknown: (404, "feature_unknown"),
+    DecisionUnknown: (404, "decision_unknown"),
+    PolicyUnknown: (404, "policy_unknown"),
     ScoreUnknown: (404, "score_unknown"),
+    SimulationUnknown: (404, "simulation_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     BatchFailed: (409, "batch_failed"),
     BatchUnfinished: (409, "batch_unfinished"),
     TooManyBatches: (409, "too_many_batches"),
+    DocumentsTaken: (409, "documents_taken"),
     ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
+    SimulationNeeded: (409, "simulation_needed"),
+    SimulationOutdated: (409, "simulation_outdated"),
+    StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
     BundleNotTrusted: (422, "bundle_not_trusted"),
     BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
+    PolicyFaulty: (422, "policy_invalid"),
+    HistoryInvalid: (422, "history_invalid"),
+    HistoryTooSlow: (422, "history_too_slow"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    ReasonMissing: (422, "reason_missing"),
+    TermsOutOfBounds: (422, "terms_out_of_bounds"),
+    HistoriesBusy: (429, "histories_busy"),
     RateLimited: (429, "rate_limited"),
+    PdfNotAvailable: (501, "pdf_not_available"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
     LedgerUnreadable: (503, "not_ready"),
@@ -105,11 +145,17 @@ FIELD_CODES: Final = frozenset(
     {
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
-        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
-        "file_not_utf8", "file_not_csv", "file_not_parquet", "column_missing", "column_unknown", "column_type", "too_many_rows",
-        "row_misshapen", "row_twice",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
+        "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "in_the_past",
+        "bank_unnamed", "policy_too_long", "not_toml", "statute", "section_unknown", "section_holds_no_numbers", "number_unknown",
+        "values_missing", "entry_form", "from_is_no_date", "from_must_rise", "value_is_no_number", "source_missing", "value_out_of_domain",
+        "numbers_contradict", "file_not_utf8", "file_not_csv", "file_not_parquet", "column_missing", "column_unknown", "column_type",
+        "too_many_batch_rows", "row_misshapen", "row_twice", "invalid",
     }
 )  # fmt: skip
+_PLACE: Final = ("key", "line")
 log = logging.getLogger("lianxin.service")
 
 
@@ -118,7 +164,7 @@ def problem(
     status: int,
     code: str,
     *,
-    errors: Sequence[tuple[str, str]] = (),
+    errors: Sequence[FieldError] = (),
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, str] | None = None,
@@ -128,7 +174,7 @@ def problem(
     Parameters
     ----------
     errors
-        Pairs of JSON pointer and field code; pointers name fields of ours only.
+        Pointers name fields of ours only.
     facts
         Values of ours that the text mentions.
     more
@@ -149,11 +195,23 @@ def problem(
         "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
-        "errors": [{"pointer": where, "code": what, "detail": spoken.text(f"field.{what}")} for where, what in errors],
+        "errors": [told_error(spoken, error) for error in errors],
         **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def told_error(spoken: Words, error: FieldError) -> dict[str, object]:
+    """Return a broken rule as it is sent: its place, its code and what it asks; a rule of the data contract comes with its remedy."""
+    if error.code in RULES:
+        rule = RULES[error.code]
+        is_zh = spoken.language is Language.ZH_CN
+        detail = f"{rule.zh}；{rule.remedy_zh}" if is_zh else f"{rule.en}; {rule.remedy_en}"
+    else:
+        detail = spoken.text(f"field.{error.code}", **{name: fact for name, fact in error.facts.items() if name not in _PLACE})
+    place = {name: error.facts[name] for name in _PLACE if name in error.facts}
+    return {"pointer": error.pointer, "code": error.code, "detail": detail, **place}
 
 
 def _wants_page(request: Request) -> bool:
@@ -192,13 +250,13 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
     headers = {
         401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
-        409: {"Retry-After": "1"},
+        409: {"Retry-After": "1"} if isinstance(error, (RequestInFlight, ExchangeUnderWay)) else {},
         429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
         503: {"Retry-After": str(RETRY_SECONDS)},
     }.get(status, {})
     if isinstance(error, ClientUnknown):
         headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson | BatchUnreadable) else []
+    errors = error.errors if isinstance(error, ServiceRefusal) else ()
     more = {"error": code} if isinstance(error, TokenRefusal) else {}
     return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 
@@ -210,7 +268,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem(request, 422, "validation_failed", errors=[_field_error(item) for item in error.errors()])
 
 
-def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
+def _field_error(item: Mapping[str, Any]) -> FieldError:
     """Return the pointer of our field and the code of the rule it breaks; an unknown field's name is input and stays out."""
     where, *path = (str(part) for part in item["loc"])
     kind = str(item["type"])
@@ -219,7 +277,7 @@ def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
     if where != "body":
         path.insert(0, where)
     code = next((form for form in ("date", "uuid") if kind.startswith(form)), kind)
-    return "".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid"
+    return FieldError("".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid")
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -228,9 +286,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    places = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
+    return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

@@ -1,10 +1,30 @@
 """What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.http.problems`."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
 from credit.errors import LianxinError
 
 
+class FieldError(NamedTuple):
+    """One place in a body where a rule is broken: JSON pointer, the rule's code, and values of ours that its text mentions.
+
+    Of the facts, ``key`` and ``line`` say where in a text within the body.
+    """
+
+    pointer: str
+    code: str
+    facts: Mapping[str, object] = MappingProxyType({})
+
+
 class ServiceRefusal(LianxinError):
-    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
+    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input.
+
+    ``errors`` say which rules are broken where.
+    """
+
+    errors: Sequence[FieldError] = ()
 
     def __init__(self, message: str = "", **facts: object) -> None:
         """Take a message for the log and facts for the caller."""
@@ -84,6 +104,34 @@ class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
 
+class FeatureUnknown(ServiceRefusal):
+    """The score does not rest on a feature of that name."""
+
+
+class EvidenceWithheld(ServiceRefusal):
+    """The rows are of a higher tier of data than the caller and the consent reach."""
+
+
+class PdfNotAvailable(ServiceRefusal):
+    """The part that makes PDFs, or a library of the system it needs, is not installed."""
+
+
+class PrintReachedOut(ServiceRefusal):
+    """A page to be printed asks for something to be fetched; a failure of ours."""
+
+
+class DecisionUnknown(ServiceRefusal):
+    """There is no decision of that id."""
+
+
+class TierTooLow(ServiceRefusal):
+    """The consent, or the bank's tier, does not reach what a decision is worked out from."""
+
+
+class DocumentsTaken(ServiceRefusal):
+    """What a proposal lends against is financed elsewhere meanwhile."""
+
+
 class AsOfOutOfRange(ServiceRefusal):
     """The as-of date lies after the last day the ledger can answer for."""
 
@@ -114,7 +162,49 @@ class BodyNotJson(ServiceRefusal):
     def __init__(self, code: str) -> None:
         """Take the stable code of the rule."""
         super().__init__(code)
-        self.code = code
+        self.code, self.errors = code, [FieldError("", code)]
+
+
+class HistoryInvalid(ServiceRefusal):
+    """Rows of a history that was handed over break rules of the data contract; ``found`` among the facts says how many."""
+
+    def __init__(self, errors: Sequence[FieldError], **facts: object) -> None:
+        """Take pointers to the rows with the rules they break."""
+        super().__init__(f"{len(errors)} faults shown, the first {errors[0][1]}", **facts)
+        self.errors = errors
+
+
+class PolicyFaulty(ServiceRefusal):
+    """A policy's text has faults; ``errors`` names them."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        """Take the faults."""
+        super().__init__(f"{len(errors)} faults, the first {errors[0].code}", found=len(errors))
+        self.errors = errors
+
+
+class PolicyUnknown(ServiceRefusal):
+    """There is no policy of that id among the bank's own."""
+
+
+class SimulationUnknown(ServiceRefusal):
+    """There is no simulation of that id of that policy."""
+
+
+class SimulationNeeded(ServiceRefusal):
+    """A policy is to be put in force, and the simulation that is named is none of it."""
+
+
+class SimulationOutdated(ServiceRefusal):
+    """The day a simulation was made for has passed, or it compared with another policy than the one that would hold by then."""
+
+
+class HistoryTooSlow(ServiceRefusal):
+    """A history could not be worked through in the ``seconds`` allowed."""
+
+
+class HistoriesBusy(ServiceRefusal):
+    """As many histories are being read as may be at a time; ``seconds`` among the facts says when to come again."""
 
 
 class BundleRefusal(ServiceRefusal):
@@ -143,7 +233,7 @@ class BatchUnreadable(ServiceRefusal):
     def __init__(self, code: str, **facts: object) -> None:
         """Take the stable code of the rule, and facts its words mention."""
         super().__init__(code, **facts)
-        self.code = code
+        self.code, self.errors = code, [FieldError("", code, facts)]
 
 
 class BatchUnknown(ServiceRefusal):

@@ -9,12 +9,11 @@ from fastapi import APIRouter, Depends, Header, Request, Response, Security
 from sqlalchemy import Connection
 
 from serving.access.caller import Caller, Scope
-from serving.explain import Occasion
 from serving.http.body import json_body
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import IdempotencyKeyMissing, ScoreUnknown
 from serving.schemas import KeptScore, ScoreRequest
-from serving.scoring import make_record
+from serving.scoring import make_score
 from serving.service import InService, caller_of
 from serving.store import ScoreRecord, StoredAnswer
 
@@ -51,14 +50,22 @@ def create_score(
     asked = json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
 
     def make(connection: Connection) -> ScoreRecord:
-        occasion = Occasion(uuid.uuid4(), request_id_of(request), wanted.purpose, language_of(request))
-        return make_record(service, caller, connection, wanted, occasion)
+        made = make_score(
+            service,
+            caller,
+            connection,
+            supplier_id=wanted.supplier_id,
+            as_of=wanted.as_of,
+            purpose=wanted.purpose,
+            request_id=request_id_of(request),
+            language=language_of(request),
+        )
+        return made.record
 
     answer = service.store.answer_once(caller, key, asked, make)
     if not answer.was_replayed:
         service.metrics.score()
-    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
-    return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
+    return answered(answer)
 
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
@@ -69,6 +76,12 @@ def read_score(service: InService, caller: Annotated[Caller, Security(caller_of,
     except ValueError:
         raise ScoreUnknown from None
     return _response(service.store.read_score(caller, wanted), {})
+
+
+def answered(answer: StoredAnswer) -> Response:
+    """Send the answer to a request for a new score: where it is, and whether it was made before."""
+    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
+    return _response(answer, {"Location": answer.location, **replayed})
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:

@@ -10,6 +10,7 @@ from credit.errors import BundleInvalid, LianxinError
 from serving.access.caller import Caller
 from serving.http.problems import describe
 from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWay
+from serving.report.peers import Peers
 from serving.service import Service
 from serving.store import Store
 from serving.swap.history import last_word, name_of, note_event
@@ -79,7 +80,8 @@ class Exchange:
         now = self._holder.current
         if now.bundle.content_hash == bundle_sha256:
             return now
-        return replace(now, bundle=self._shelf.open(name_of(store, bundle_sha256), bundle_sha256, now.bundle))
+        bundle = self._shelf.open(name_of(store, bundle_sha256), bundle_sha256, now.bundle)
+        return replace(now, bundle=bundle, peers=Peers(bundle, now.ledger))
 
     def _tried(self, name: str, bundle_sha256: str) -> ScoringBundle:
         """Return the bundle after everything that can be tried was tried."""

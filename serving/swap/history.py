@@ -14,6 +14,7 @@ from serving.store import Store, add_to_chain, next_of_chain
 IN_SERVICE, REFUSED = "in_service", "refused"
 _NEWEST = text("SELECT * FROM newest_bundle_events(:at_most)")
 _LAST_WORD = text("SELECT * FROM last_bundle_in_service()")
+_KNOWN = text("SELECT was_bundle_in_service(:bundle_sha256)")
 _NAME = text("SELECT name_of_bundle(:bundle_sha256)")
 
 
@@ -53,10 +54,10 @@ def name_of(store: Store, bundle_sha256: str) -> str:
     return str(name)
 
 
-def has_been_in_service(store: Store, bundle_sha256: str) -> bool:
+def was_in_service(store: Store, bundle_sha256: str) -> bool:
     """Tell whether a bundle of that content was ever put in service here."""
     with store.at_once.connect() as connection:
-        return connection.execute(_NAME, {"bundle_sha256": bundle_sha256}).scalar_one() is not None
+        return bool(connection.execute(_KNOWN, {"bundle_sha256": bundle_sha256}).scalar_one())
 
 
 def note_start(owner: Store, name: str, bundle_sha256: str, version: str) -> None:

@@ -169,7 +169,7 @@ BAD = {
     "semicolons": (b"supplier_id;as_of\nS1;\n", "text/csv", "column_missing"),
     "more columns": (b"supplier_id,score\nS1,900\n", "text/csv", "column_unknown"),
     "twice": (b"supplier_id,supplier_id\nS1,S1\n", "text/csv", "column_unknown"),
-    "too many": (b"supplier_id\n" + b"".join(b"S%d\n" % n for n in range(2_001)), "text/csv", "too_many_rows"),
+    "too many": (b"supplier_id\n" + b"".join(b"S%d\n" % n for n in range(2_001)), "text/csv", "too_many_batch_rows"),
     "no parquet": (b"supplier_id\nS1\n", PARQUET, "file_not_parquet"),
     "cut parquet": (b"PAR1" + b"x" * 100, PARQUET, "file_not_parquet"),
     "encrypted": (b"PARE" + b"x" * 100 + b"PARE", PARQUET, "file_not_parquet"),
@@ -193,7 +193,7 @@ def test_parquet_is_read_and_bombs_are_refused(app: FastAPI, client: Client, sup
         "SELECT ['S1'] AS supplier_id": "column_type",
         "SELECT 'S1' AS supplier_id, 5 AS as_of": "column_type",
         "SELECT 'S1' AS other": "column_missing",
-        "SELECT 'S' || range AS supplier_id FROM range(2001)": "too_many_rows",
+        "SELECT 'S' || range AS supplier_id FROM range(2001)": "too_many_batch_rows",
         "SELECT 'S1' AS supplier_id FROM range(5000000)": None,
     }
     for query, code in cases.items():

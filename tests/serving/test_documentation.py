@@ -13,13 +13,16 @@ from fastapi import FastAPI
 from features.columns import Tier
 from features.ledger import Ledger
 from serving.access.caller import Caller
+from serving.access.keys import create_api_key
 from serving.app import create_app
+from serving.bank_policies.examples import SIMULATION_ID, policy_requests
 from serving.http.examples import consent_request_example
 from serving.http.languages import Language, words
 from serving.http.openapi import PROBLEMS
 from serving.http.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
 from serving.settings import ServiceSettings
 from serving.store import Store
+from tests.serving.applications import application
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle
@@ -57,7 +60,8 @@ def test_the_request_example_works_and_its_answer_is_the_example(app: FastAPI, o
     assert answer.status_code == 201
     example = operation["responses"]["201"]["content"]["application/json"]["example"]
     made_up = {"id", "request_id", "consent_ref", "audit"}
-    assert {k: v for k, v in answer.json().items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
+    told = json.loads(answer.text.replace(answer.json()["id"], example["id"]))
+    assert {k: v for k, v in told.items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
 
 
 def test_the_model_is_the_example(client: Client, schema: Any) -> None:
@@ -72,15 +76,25 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
 
 
 def test_the_commands_can_be_pasted(
-    app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str, schema: Any
+    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str, owner: Store, schema: Any
 ) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
-    named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
+    named[consent_request_example()["bank_id"]] = str(bank.tenant_id)
+    answer = client.post(
+        "/v1/decisions", json=application(app.state.service.ledger, supplier), headers={"Idempotency-Key": uuid.uuid4().hex}
+    )
+    named["$DECISION_ID"] = answer.json()["id"]
+    author = Client(app, X_API_Key=create_api_key(owner, bank.tenant_id, "author"))
+    requests = {path: body for path, (_, body) in policy_requests(app.state.service).items()}
+    answer = author.post("/v1/policies", json=requests["/v1/policies"], headers={"Idempotency-Key": uuid.uuid4().hex})
+    named["$POLICY_ID"] = answer.json()["id"]
+    path = f"/v1/policies/{named['$POLICY_ID']}/simulation"
+    named["$SIMULATION_ID"] = named[str(SIMULATION_ID)] = author.post(path, json={}, headers={"Idempotency-Key": "seen"}).json()["id"]
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
     for command in commands:
-        filled = command.replace("\\\n", " ")
+        filled = command.replace("\\\n", " ").replace("$(date +%s%N)", uuid.uuid4().hex)
         for name, value in named.items():
             filled = filled.replace(name, value)
         words_ = shlex.split(filled)
@@ -93,7 +107,8 @@ def test_the_commands_can_be_pasted(
             basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
         elif "-d" in words_:
-            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code in (200, 201)
+            answer = anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers)
+            assert answer.status_code in (200, 201), answer.text
         elif "--data-binary" in words_:
             content = schema["paths"]["/v1/batches"]["post"]["requestBody"]["content"]["text/csv"]["example"]
             assert anonymous.post(url, content=content, headers=headers).status_code == 202
@@ -125,6 +140,21 @@ def test_the_frameworks_own_refusals_are_problems(client: Client, method: str, p
         assert answer.headers["content-type"] == PROBLEM_TYPE
         assert answer.headers["content-language"] == tag
         assert set(answer.json()) == {"type", "title", "status", "detail", "instance", "request_id", "errors"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/consents", "GET, HEAD, POST"),
+        ("OPTIONS", "/v1/scores", "POST"),
+        ("POST", "/v1/models/current", "GET, HEAD"),
+        ("PUT", "/login", "GET, HEAD, POST"),
+        ("POST", "/static/style.css", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_there_is_told_all_that_are(client: Client, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_a_failure_nobody_foresaw_is_a_problem(app: FastAPI, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

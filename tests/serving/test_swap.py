@@ -21,7 +21,7 @@ from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWa
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.swap.exchange import Exchange, Follower
-from serving.swap.history import has_been_in_service, last_word, note_start
+from serving.swap.history import last_word, note_start, was_in_service
 from serving.swap.shelf import Shelf
 from tests.serving.client import Client
 from tests.serving.conftest import reachable_folder
@@ -271,7 +271,7 @@ def test_a_restart_with_the_older_bundle_does_not_undo_a_swap_and_a_new_one_coun
     nowhere = Shelf(shelf.folder / "nowhere")
     assert _last_word(owner, nowhere, "first", pair["first"], ledger, told.append) is pair["first"]
     assert "cannot be now" in told[1]
-    assert not has_been_in_service(store, "f" * 64)
+    assert not was_in_service(store, "f" * 64)
     note_start(owner, "new", "f" * 64, "9")
     word = last_word(store)
     assert word is not None

@@ -1,41 +1,19 @@
-"""Which bundles were put in service or refused, and batches with what came of each row: rows that are only ever added.
+"""Batches with what came of each row: rows that are only ever added.
 
-An operator adds its own bundle events and every process reads the newest of all through functions, for the last word binds them all; one
-without a tenant was written by a start, as the owner of the tables. A worker takes a batch of any tenant through a function that locks it
-until the transaction ends, and then works as that tenant; the key of an outcome is what keeps a row from being scored twice.
+A worker takes a batch of any tenant through a function that locks it until the transaction ends, and then works as that tenant; the key of
+an outcome is what keeps a row from being scored twice. The name of a bundle that was in service is read, for a batch keeps to its model.
 """
 
 from alembic import op
 
 from serving.database.migrations.grantee import app_role, grant_function, make_append_only
 
-revision = "0010"
-down_revision = "0005"
+revision = "0011"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_EVENTS = """
-CREATE TABLE bundle_events (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT now(),
-    tenant_id uuid REFERENCES tenants,
-    name text NOT NULL,
-    bundle_sha256 text NOT NULL,
-    version text,
-    outcome text NOT NULL CHECK (outcome IN ('in_service', 'refused')),
-    code text,
-    reason text,
-    CONSTRAINT bundle_event_has_a_code_where_refused CHECK ((outcome = 'refused') = (code IS NOT NULL))
-)"""
 _FUNCTIONS = {
-    "newest_bundle_events(integer)": """
-CREATE FUNCTION newest_bundle_events(at_most integer) RETURNS SETOF bundle_events
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$ SELECT * FROM bundle_events ORDER BY id DESC LIMIT at_most $$""",
-    "last_bundle_in_service()": """
-CREATE FUNCTION last_bundle_in_service() RETURNS SETOF bundle_events
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-AS $$ SELECT * FROM bundle_events WHERE outcome = 'in_service' ORDER BY id DESC LIMIT 1 $$""",
     "name_of_bundle(text)": """
 CREATE FUNCTION name_of_bundle(wanted text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
@@ -92,7 +70,7 @@ CREATE TABLE batch_ends (
     at timestamptz NOT NULL DEFAULT now(),
     code text
 )"""
-_TABLES = {"bundle_events": _EVENTS, "batches": _BATCHES, "batch_rows": _ROWS, "batch_outcomes": _OUTCOMES, "batch_ends": _ENDS}
+_TABLES = {"batches": _BATCHES, "batch_rows": _ROWS, "batch_outcomes": _OUTCOMES, "batch_ends": _ENDS}
 
 
 def upgrade() -> None:
