@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from credit.errors import BundleTampered, ServiceUnavailable
@@ -27,16 +28,20 @@ from serving.access.tenants import record_consents
 from serving.app import create_app
 from serving.assess import assess
 from serving.audit.anchors import anchor_chains
+from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
 from serving.schemas import Purpose
+from serving.service import Service
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
+from serving.webhooks.delivery import deliver_due
 from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
+WEBHOOK_SECONDS = 1.0
 
 
 class Ended(BaseException):
@@ -129,12 +134,20 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
+                with beside(_jobs(app)):
+                    _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
                     anchor_chains(owner, signing_keys(settings.data).anchor)
                 store.close()
                 owner.close()
+
+
+def _jobs(app: FastAPI) -> list[Job]:
+    """Return what the service does beside answering."""
+    service: Service = app.state.service
+    root, guard = service.keys.webhook_root, service.settings.webhook_guard
+    return [Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard))]
 
 
 def diagnose(

@@ -12,6 +12,7 @@ from serving.access.caller import Caller, Scope
 from serving.access.keys import authenticate, live_caller
 from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
+from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
@@ -42,6 +43,7 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    keys: SigningKeys
 
     @property
     def rate(self) -> Rate:

@@ -24,8 +24,11 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
-TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors")
+TENANT_TABLES = (
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "webhook_endpoints", "webhook_secrets",
+    "webhook_messages", "webhook_attempts",
+)  # fmt: skip
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "webhook_secrets", "webhook_attempts")
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

@@ -29,12 +29,14 @@ class Scope(StrEnum):
     CONSENT_WRITE = "consent:write"
     LOOKUP_READ = "lookup:read"
     METRICS_READ = "metrics:read"
+    WEBHOOK_READ = "webhook:read"
+    WEBHOOK_WRITE = "webhook:write"
 
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ},
+        TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ, Scope.WEBHOOK_READ, Scope.WEBHOOK_WRITE},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
         TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ}),
     }

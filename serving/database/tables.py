@@ -1,6 +1,6 @@
 """The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Double, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
@@ -112,4 +112,54 @@ audit_anchors = Table(
     Column("hash", LargeBinary),
     Column("public_key", LargeBinary),
     Column("signature", LargeBinary),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("number", BigInteger),
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("url", Text),
+    Column("events", ARRAY(Text, dimensions=1)),
+    Column("created_at", DateTime(timezone=True)),
+    Column("removed_at", DateTime(timezone=True)),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("endpoint_id", Uuid, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("key_digest", LargeBinary),
+    Column("at", DateTime(timezone=True)),
+)
+
+webhook_messages = Table(
+    "webhook_messages",
+    metadata,
+    Column("number", BigInteger),
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("endpoint_id", Uuid),
+    Column("event", Text),
+    Column("body", LargeBinary),
+    Column("at", DateTime(timezone=True)),
+    Column("state", Text),
+    Column("attempts", Integer),
+    Column("began_at", DateTime(timezone=True)),
+    Column("next_at", DateTime(timezone=True)),
+)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("message_id", Uuid),
+    Column("tenant_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("status", SmallInteger),
+    Column("milliseconds", Integer),
 )

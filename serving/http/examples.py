@@ -19,6 +19,8 @@ from serving.http.languages import Language, words
 from serving.schemas import Purpose
 from serving.service import Service
 from serving.store import feature_snapshot
+from serving.webhooks.endpoints import AT_MOST as WEBHOOKS_AT_MOST
+from serving.webhooks.examples import WEBHOOK_PATHS, webhook_examples
 
 NOBODY = "S-EXAMPLE"
 _USUAL_COUNTS = (12.0, 120.0, 110.0, 45.0)
@@ -81,6 +83,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents/{consent_id}", "get"): consent,
         ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": _instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
+        **webhook_examples(given),
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
         ("/healthz", "get"): {"status": "alive"},
         ("/readyz", "get"): {"status": "ready"},
@@ -89,7 +92,8 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
 
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
-    return {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
+    own = {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
+    return own | WEBHOOK_PATHS
 
 
 def _instant(moment: datetime) -> str:
@@ -110,6 +114,7 @@ def problem_example(service: Service, status: int, code: str, language: Language
     """Return the body of a problem."""
     spoken = words(language)
     facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536, "scope": "score:write", "seconds": 2}
+    facts |= {"limit": WEBHOOKS_AT_MOST} if code == "webhooks_too_many" else {}
     field = {"validation_failed": ("/supplier_id", "string_too_long"), "body_not_json": ("", "key_twice")}.get(code)
     return {
         "type": f"/docs#{code}",

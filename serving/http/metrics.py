@@ -21,7 +21,7 @@ class Metrics:
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request; what met no route is counted under ``none``, so that paths made up by callers add no series."""
-        known = method if method in ("GET", "HEAD", "POST") else "other"
+        known = method if method in ("GET", "HEAD", "POST", "DELETE") else "other"
         self._requests.labels(known, route or "none", str(status)).inc()
         self._seconds.labels(route or "none").observe(seconds)
 

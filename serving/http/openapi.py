@@ -12,6 +12,8 @@ from serving.http.languages import Language
 from serving.http.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
+from serving.webhooks.bodies import WebhookRequest
+from serving.webhooks.examples import webhook_request_example
 
 DESCRIPTION: Final = (
     "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
@@ -49,6 +51,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/consents", "post"): ((404, "bank_unknown"), *_CREATE),
     ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
+    ("/v1/webhooks", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks", "post"): ((422, "webhook_url_refused"), (422, "webhooks_too_many"), *_CREATE),
+    ("/v1/webhooks/{webhook_id}", "get"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}", "delete"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/secret", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/test", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages", "get"): ((404, "webhook_unknown"), (422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}", "get"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}/replay", "post"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/metrics", "get"): _ALWAYS,
     ("/healthz", "get"): ((500, "internal"),),
@@ -69,7 +80,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
+    wanted = [(model, "validation") for model in (ScoreRequest, ConsentRequest, WebhookRequest)]
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *wanted]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -100,7 +112,11 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {"/v1/scores": ("ScoreRequest", request_example(service)), "/v1/consents": ("ConsentRequest", consent_request_example())}
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
+        "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/consents": ("ConsentRequest", consent_request_example()),
+        "/v1/webhooks": ("WebhookRequest", webhook_request_example()),
+    }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}

@@ -40,6 +40,7 @@ from serving.http.refusals import (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
+    MessageUnknown,
     NotAuthenticated,
     RateLimited,
     RequestInFlight,
@@ -49,6 +50,9 @@ from serving.http.refusals import (
     ServiceRefusal,
     TokenRefusal,
     TokenRequestInvalid,
+    WebhooksTooMany,
+    WebhookUnknown,
+    WebhookUrlRefused,
 )
 from serving.pages import page
 
@@ -67,8 +71,10 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     CrossSiteRefused: (403, "cross_site_refused"),
     BankUnknown: (404, "bank_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    MessageUnknown: (404, "message_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
+    WebhookUnknown: (404, "webhook_unknown"),
     RequestInFlight: (409, "request_in_flight"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
@@ -76,6 +82,8 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    WebhooksTooMany: (422, "webhooks_too_many"),
+    WebhookUrlRefused: (422, "webhook_url_refused"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
@@ -87,7 +95,8 @@ FIELD_CODES: Final = frozenset(
     {
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
-        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
+        "too_short", "too_long", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")

@@ -80,6 +80,22 @@ class CrossSiteRefused(ServiceRefusal):
     """A form was sent from another site."""
 
 
+class WebhookUrlRefused(ServiceRefusal):
+    """A webhook's URL is not of the form that is sent to, or leads to an address that is not public."""
+
+
+class WebhookUnknown(ServiceRefusal):
+    """The tenant has no webhook of that id, or it is removed."""
+
+
+class WebhooksTooMany(ServiceRefusal):
+    """The tenant has as many webhooks as it may; ``limit`` among the facts says how many."""
+
+
+class MessageUnknown(ServiceRefusal):
+    """The webhook has no message of that id."""
+
+
 class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 

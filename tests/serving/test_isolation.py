@@ -20,6 +20,7 @@ from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
 from serving.store import Store
+from serving.surroundings import TENANT_TABLES
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 
@@ -61,6 +62,13 @@ class World:
         nowhere = str(uuid.uuid4())
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
+
+        self.webhooks = {name: self.webhook(keys[name]) for name in ("own", "other")} | {"absent": (nowhere, nowhere)}
+
+    def webhook(self, key: str) -> tuple[str, str]:
+        client = Client(self.app, X_API_Key=key, Idempotency_Key=uuid.uuid4().hex)
+        made = client.post("/v1/webhooks", json={"url": "https://bank.example/", "events": ["webhook.test"]}).json()["id"]
+        return made, str(client.post(f"/v1/webhooks/{made}/test").json()["id"])
 
     def expired(self, key: str) -> str:
         tokens, now = self.app.state.service.tokens, int(time.time())
@@ -115,6 +123,16 @@ def whose(who: str, thing: str) -> str:
     return {"own": "other", "other": "own"}.get(thing, thing) if who == "other" else thing
 
 
+def on_webhook(method: str, rest: str) -> Call:
+    """Call an operation on the webhook of one of the banks, and on the message that was sent there."""
+
+    def call(world: World, who: str, thing: str) -> httpx.Response:
+        webhook, message = world.webhooks[whose(who, thing)]
+        return world.call(who, method.upper(), f"/v1/webhooks/{webhook}{rest.replace('{message_id}', message)}")
+
+    return call
+
+
 # How each operation is called, by whom it may be, and whether it has an object of a tenant: (method, path) -> (scope, object?, call).
 OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
     ("post", "/v1/scores"): (
@@ -153,6 +171,24 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         lambda w, who, thing: w.call(who, "POST", f"/v1/consents/{w.consents[whose(who, thing)]}/withdrawal"),
     ),
     ("get", "/v1/lookups"): (Scope.LOOKUP_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/lookups?limit=200")),
+    ("get", "/v1/webhooks"): (Scope.WEBHOOK_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/webhooks")),
+    ("post", "/v1/webhooks"): (
+        Scope.WEBHOOK_WRITE,
+        False,
+        lambda w, who, thing: w.call(who, "POST", "/v1/webhooks", json={"url": "https://bank.example/", "events": ["score.superseded"]}),
+    ),
+    **{
+        (method, f"/v1/webhooks/{{webhook_id}}{rest}"): (scope, True, on_webhook(method, rest))
+        for method, rest, scope in (
+            ("get", "", Scope.WEBHOOK_READ),
+            ("post", "/secret", Scope.WEBHOOK_WRITE),
+            ("post", "/test", Scope.WEBHOOK_WRITE),
+            ("get", "/messages", Scope.WEBHOOK_READ),
+            ("get", "/messages/{message_id}", Scope.WEBHOOK_READ),
+            ("post", "/messages/{message_id}/replay", Scope.WEBHOOK_WRITE),
+            ("delete", "", Scope.WEBHOOK_WRITE),
+        )
+    },
     ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
     ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
     ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
@@ -233,7 +269,7 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
     assert told_of[0] == told_of[1]
 
 
-TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
+TABLES = TENANT_TABLES
 
 
 @pytest.mark.parametrize("table", TABLES)
