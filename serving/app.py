@@ -17,6 +17,7 @@ from serving.routes import consents, documentation, health, lookups, models, oau
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.swap.holder import Holder
 from training.bundle import ScoringBundle
 
 
@@ -42,6 +43,7 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys)
+    app.state.holder = Holder(app)
     for routes in (scores, consents, lookups, webhooks, oauth, models, health, operations, pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")

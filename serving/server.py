@@ -26,7 +26,6 @@ from serving.access.keys import authenticate
 from serving.access.sessions import Sessions
 from serving.access.tenants import record_consents
 from serving.app import create_app
-from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
@@ -37,6 +36,7 @@ from serving.service import Service
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
+from serving.swap.holder import try_out
 from serving.webhooks.delivery import deliver_due
 from training.bundle import ScoringBundle
 
@@ -120,7 +120,7 @@ def serve(
         facts = open_ledger(ledger)
         tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
         # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
-        assess(model, facts, _known_supplier(facts), facts.latest_as_of)
+        try_out(model, facts)
         with open_database(settings, tell) as addresses:
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
@@ -213,11 +213,6 @@ def _announce(running: RunningService, tell: Tell, on_ready: Callable[[RunningSe
     tell(f"ready at {running.url} (documentation at {running.url}/docs)")
     if on_ready is not None:
         on_ready(running)
-
-
-def _known_supplier(ledger: Ledger) -> str:
-    """Return a supplier of whom something is known."""
-    return str(ledger.supplier_ids[int(ledger.known_from.argmin())])
 
 
 @contextmanager

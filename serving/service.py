@@ -52,9 +52,11 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """Return the service a request came to."""
-    service: Service = request.app.state.service
-    return service
+    """Return the service as it was when the request first asked for it: bundle and ledger may be exchanged meanwhile (`serving.swap`)."""
+    taken: Service | None = getattr(request.state, "service", None)
+    if taken is None:
+        taken = request.state.service = request.app.state.service
+    return taken
 
 
 def note_route(request: Request) -> None:

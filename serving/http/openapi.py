@@ -68,15 +68,16 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
-    """Return the description, made once per application."""
-    if app.openapi_schema is None:
-        app.openapi_schema = _describe(app)
-    return app.openapi_schema
-
-
-def _describe(app: FastAPI) -> dict[str, Any]:
-    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
+    """Return the description, made once per bundle and ledger in service: its examples are theirs."""
     service: Service = app.state.service
+    described: tuple[Service | None, dict[str, Any]] = getattr(app.state, "described", (None, {}))
+    if described[0] is not service:
+        described = app.state.described = (service, _describe(app, service))
+    return described[1]
+
+
+def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
+    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
