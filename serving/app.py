@@ -1,5 +1,7 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
+from pathlib import Path
+
 from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -13,7 +15,20 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
-from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores, webhooks
+from serving.routes import (
+    consents,
+    dispute_pages,
+    disputes,
+    documentation,
+    health,
+    lookups,
+    models,
+    oauth,
+    operations,
+    pages,
+    scores,
+    webhooks,
+)
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -21,8 +36,17 @@ from serving.swap.holder import Holder
 from training.bundle import ScoringBundle
 
 
-def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger, store: Store, keys: SigningKeys | None = None) -> FastAPI:
-    """Put the application together; without ``keys`` that are kept, its tokens end with the process.
+def create_app(
+    settings: ServiceSettings,
+    bundle: ScoringBundle,
+    ledger: Ledger,
+    store: Store,
+    keys: SigningKeys | None = None,
+    ledger_path: Path | None = None,
+) -> FastAPI:
+    """Put the application together.
+
+    Without ``keys`` that are kept, its tokens end with the process; without the ``ledger_path`` it is stored at, no row is corrected.
 
     Raises
     ------
@@ -42,9 +66,9 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
     keys = keys or SigningKeys.draw()
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys)
+    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys, ledger_path)
     app.state.holder = Holder(app)
-    for routes in (scores, consents, lookups, webhooks, oauth, models, health, operations, pages, documentation):
+    for routes in (scores, consents, lookups, disputes, webhooks, oauth, models, health, operations, pages, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

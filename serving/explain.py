@@ -1,5 +1,6 @@
 """From an assessment to the body a caller receives, and to the same body again for the documentation's examples."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,12 +42,13 @@ LAST_ORDER = "orders_last_age_all"
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a score was asked for, in which request and language."""
+    """What a score was asked for, in which request and language; ``known_at`` where it uses what was known at another day than its own."""
 
     score_id: UUID
     request_id: str
     purpose: Purpose
     language: Language
+    known_at: date | None = None
 
 
 def known_before(ledger: Ledger, as_of: date) -> datetime:
@@ -137,7 +139,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         score=_score_part(assessment),
         subject=Subject(supplier_id=score.supplier_id, kind=ledger.profile(score.supplier_id).kind),
         as_of=score.as_of,
-        known_at=known_before(ledger, score.as_of),
+        known_at=known_before(ledger, occasion.known_at or score.as_of),
         request_id=occasion.request_id,
         purpose=occasion.purpose,
         model=model_part(bundle),
@@ -147,8 +149,18 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
+        rights=Rights(
+            report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}",
+            dispute_url=f"/disputes/new?as_of={score.as_of.isoformat()}",
+            human_review_url=f"/disputes/new?as_of={score.as_of.isoformat()}&kind=human_review",
+            automated_only=True,
+        ),
     )
+
+
+def body_bytes(body: ScoreBody, **more: str | bool | None) -> bytes:
+    """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
+    return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _score_part(assessment: Assessment) -> ScorePart:

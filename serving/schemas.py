@@ -159,6 +159,9 @@ class Rights(_Wire):
     """Where the scored supplier can see what the score rests on."""
 
     report_url: Annotated[str, Field(description="The credit report as a page, as of the same day.")]
+    dispute_url: Annotated[str, Field(description="Where the supplier, logged in, says that a row is wrong.")]
+    human_review_url: Annotated[str, Field(description="Where the supplier asks that a person looks at the score.")]
+    automated_only: Annotated[bool, Field(description="False once a person answered a request for review of this score.")]
 
 
 class ScoreBody(_Wire):
@@ -195,6 +198,9 @@ class KeptScore(ScoreBody):
     consent_ref: Annotated[UUID | None, Field(description="The consent it rests on; null where a supplier asks about itself.")]
     tier: Annotated[Tier, Field(description="How far values and rows are shown: the lesser of the bank's tier and the consent's.")]
     audit: AuditPart
+    disputed: Annotated[bool, Field(description="A dispute of the supplier about a row of its data is open.")] = False
+    supersedes: Annotated[UUID | None, Field(description="The score whose place this one took after a correction.")] = None
+    superseded_by: Annotated[UUID | None, Field(description="The score that took this one's place after a correction.")] = None
 
 
 class GradeBand(_Wire):

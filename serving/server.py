@@ -29,6 +29,7 @@ from serving.app import create_app
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.disputes.rescoring import Corrections
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
 from serving.schemas import Purpose
@@ -42,6 +43,7 @@ from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
 WEBHOOK_SECONDS = 1.0
+CORRECTION_SECONDS = 5.0
 
 
 class Ended(BaseException):
@@ -129,7 +131,7 @@ def serve(
                     started = Started(trusted_key, allow_unsigned)
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
-                app = create_app(settings, model, facts, store, keys)
+                app = create_app(settings, model, facts, store, keys, ledger.resolve())
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
@@ -147,7 +149,11 @@ def _jobs(app: FastAPI) -> list[Job]:
     """Return what the service does beside answering."""
     service: Service = app.state.service
     root, guard = service.keys.webhook_root, service.settings.webhook_guard
-    return [Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard))]
+    corrections = Corrections(app.state.holder)
+    return [
+        Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
+        Job("corrections", CORRECTION_SECONDS, corrections.run),
+    ]
 
 
 def diagnose(

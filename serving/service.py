@@ -1,6 +1,7 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -44,6 +45,8 @@ class Service:
     tokens: Tokens
     metrics: Metrics
     keys: SigningKeys
+    ledger_path: Path | None = None
+    """Where the ledger is stored; without it, corrections wait."""
 
     @property
     def rate(self) -> Rate:

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, sele
 from serving.access.caller import Caller
 from serving.audit.chain import AuditRow, Scalar, next_row
 from serving.database.tables import audit, idempotency, lookups, scores
+from serving.disputes.standing import standing_of
 from serving.http.refusals import IdempotencyKeyReused, RequestInFlight, ScoreUnknown
 
 POOL_SIZE = 8
@@ -92,7 +93,7 @@ class Store:
     def begin(self, caller: Caller) -> Iterator[Connection]:
         """Open a transaction that sees and writes the rows of the caller's tenant alone."""
         with self.engine.begin() as connection:
-            connection.execute(_ENTER, {"tenant": str(caller.tenant_id), "supplier": caller.supplier_id or ""})
+            enter(connection, caller.tenant_id, caller.supplier_id)
             yield connection
 
     def read_score(self, caller: Caller, score_id: UUID) -> StoredAnswer:
@@ -108,7 +109,8 @@ class Store:
             if row is None:
                 raise ScoreUnknown
             _note_score(connection, caller.tenant_id, "read", record_of_row(row))
-        return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
+            body = standing_of(connection, row.supplier_id, score_id).shown_in(bytes(row.body))
+        return StoredAnswer(score_id, 200, row.language, body, was_replayed=True)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
@@ -152,7 +154,8 @@ class Store:
                 _note_score(connection, caller.tenant_id, "read", record_of_row(first))
                 return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
             record = make(connection)
-            body = _keep(connection, caller, record)
+            body = keep_score(connection, caller, record)
+            _note_score(connection, caller.tenant_id, "score", record)
             answer = StoredAnswer(record.score_id, 201, record.language, body, was_replayed=False)
             kept_as = {"tenant_id": caller.tenant_id, "key_digest": digest, "api_key_id": caller.key_id, "request_digest": asked}
             sent = {"score_id": answer.score_id, "status": answer.status, "language": answer.language, "body": answer.body}
@@ -200,8 +203,13 @@ def _kept_answer(connection: Connection, tenant_id: UUID, digest: bytes) -> Row[
     return connection.execute(select(idempotency).where(wanted)).one_or_none()
 
 
-def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
-    """Write the score, its audit row and the look-up, and return the body with its place in the chain."""
+def enter(connection: Connection, tenant_id: UUID, supplier_id: str | None = None) -> None:
+    """From here on to its end, or until another is entered, the transaction works for the tenant."""
+    connection.execute(_ENTER, {"tenant": str(tenant_id), "supplier": supplier_id or ""})
+
+
+def keep_score(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
+    """Write the score and its audit row, and return the body with its place in the chain."""
     snapshot = feature_snapshot(record.feature_values)
     row = _follow(connection, caller, record, snapshot)
     sealed = {"sequence": row.sequence, "feature_snapshot_sha256": snapshot, "chain_hash": row.hash.hex()}
@@ -209,16 +217,32 @@ def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
     values = {name: getattr(record, name) for name in _RECORD_COLUMNS} | {"feature_values": list(record.feature_values), "body": body}
     kept = {"id": record.score_id, "tenant_id": caller.tenant_id, "api_key_id": caller.key_id, **values}
     connection.execute(_ADD_SCORE, kept)
-    place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
-    connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
-    _note_score(connection, caller.tenant_id, "score", record)
+    _add_row(connection, caller.tenant_id, row, record.score_id)
     return body
 
 
-def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapshot: str) -> AuditRow:
+def note_in_audit(connection: Connection, tenant_id: UUID, told: Mapping[str, Scalar]) -> AuditRow:
+    """Add a row that is of no score to the tenant's chain; the transaction works for that tenant."""
+    row = _next_row(connection, tenant_id, told)
+    _add_row(connection, tenant_id, row, None)
+    return row
+
+
+def _add_row(connection: Connection, tenant_id: UUID, row: AuditRow, score_id: UUID | None) -> None:
+    """Write a row of the chain."""
+    place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
+    connection.execute(_ADD_ROW, {"tenant_id": tenant_id, "score_id": score_id, **place})
+
+
+def _next_row(connection: Connection, tenant_id: UUID, told: Mapping[str, Scalar]) -> AuditRow:
     """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
-    connection.execute(_LOCK_CHAIN, {"tenant": str(caller.tenant_id)})
-    head = connection.execute(_HEAD, {"tenant": caller.tenant_id}).one_or_none()
+    connection.execute(_LOCK_CHAIN, {"tenant": str(tenant_id)})
+    head = connection.execute(_HEAD, {"tenant": tenant_id}).one_or_none()
+    return next_row(tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
+
+
+def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapshot: str) -> AuditRow:
+    """Return the score's row in the tenant's chain."""
     told: dict[str, Scalar] = {
         "kind": "score",
         "score_id": str(record.score_id),
@@ -234,7 +258,7 @@ def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapsho
         "answer_sha256": hashlib.sha256(record.body).hexdigest(),
         **record.facts,
     }
-    return next_row(caller.tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
+    return _next_row(connection, caller.tenant_id, told)
 
 
 def note_lookup(

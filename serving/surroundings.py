@@ -26,9 +26,19 @@ from training.bundle import ScoringBundle
 
 TENANT_TABLES = (
     "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "webhook_endpoints", "webhook_secrets",
-    "webhook_messages", "webhook_attempts",
+    "webhook_messages", "webhook_attempts", "disputes", "dispute_events", "score_links",
 )  # fmt: skip
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "webhook_secrets", "webhook_attempts")
+GUARDED = (
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "webhook_secrets",
+    "webhook_attempts",
+    "disputes",
+    "dispute_events",
+    "score_links",
+)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

@@ -31,14 +31,18 @@ class Scope(StrEnum):
     METRICS_READ = "metrics:read"
     WEBHOOK_READ = "webhook:read"
     WEBHOOK_WRITE = "webhook:write"
+    DISPUTE_READ = "dispute:read"
+    DISPUTE_WRITE = "dispute:write"
+    DISPUTE_DECIDE = "dispute:decide"
 
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
         TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ, Scope.WEBHOOK_READ, Scope.WEBHOOK_WRITE},
-        TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
-        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ}),
+        TenantKind.SUPPLIER: _SCORES
+        | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ, Scope.DISPUTE_READ, Scope.DISPUTE_WRITE},
+        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.DISPUTE_READ, Scope.DISPUTE_DECIDE}),
     }
 )
 """The most that a key of each kind of tenant can have, and what it has where nothing less is asked for."""

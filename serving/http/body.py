@@ -2,7 +2,7 @@
 
 The framework's parser takes NaN and Infinity, keeps the last of two equal keys, and answers deep nesting or lone surrogates with a
 failure of its own. Here every such body is refused with a stable code before a model sees it. What passes is strict RFC 8259 in UTF-8
-without a byte-order mark, at most `MAX_BYTES` long and `MAX_DEPTH` deep.
+without a byte-order mark, at most `MAX_BYTES` long (more where a file comes with it) and `MAX_DEPTH` deep.
 """
 
 import json
@@ -27,11 +27,11 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def json_body(model: type[Body]) -> Callable[[Request], object]:
-    """Return a dependency that reads the body strictly and validates it as ``model``."""
+def json_body(model: type[Body], most: int = MAX_BYTES) -> Callable[[Request], object]:
+    """Return a dependency that reads a body of at most so many bytes strictly and validates it as ``model``."""
 
     async def read(request: Request) -> Body:
-        raw = await read_bytes(request, _MEDIA_TYPE)
+        raw = await read_bytes(request, _MEDIA_TYPE, most)
         parse_strictly(raw)
         try:
             return model.model_validate_json(raw)
@@ -42,7 +42,7 @@ def json_body(model: type[Body]) -> Callable[[Request], object]:
     return read
 
 
-async def read_bytes(request: Request, media_type: re.Pattern[str]) -> bytes:
+async def read_bytes(request: Request, media_type: re.Pattern[str], most: int = MAX_BYTES) -> bytes:
     """Read a body of the media type, refusing it as soon as it passes the cap.
 
     Raises
@@ -50,21 +50,21 @@ async def read_bytes(request: Request, media_type: re.Pattern[str]) -> bytes:
     MediaTypeRefused
         The content type is another one, or the body is compressed.
     BodyTooLarge
-        It is longer than `MAX_BYTES`, announced or sent.
+        It is longer than ``most`` bytes, announced or sent.
     """
     if not media_type.fullmatch(request.headers.get("content-type", "")):
         raise MediaTypeRefused
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise MediaTypeRefused
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > MAX_BYTES:
-        raise BodyTooLarge(limit=MAX_BYTES)
+    if announced.isdigit() and int(announced[:12]) > most:
+        raise BodyTooLarge(limit=most)
     raw = bytearray()
     try:
         async for chunk in request.stream():
             raw += chunk
-            if len(raw) > MAX_BYTES:
-                raise BodyTooLarge(limit=MAX_BYTES)
+            if len(raw) > most:
+                raise BodyTooLarge(limit=most)
     except ClientDisconnect:
         raise BodyNotJson("body_incomplete") from None
     return bytes(raw)

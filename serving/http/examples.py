@@ -14,6 +14,7 @@ from features.columns import Tier
 from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
+from serving.disputes.examples import DISPUTE_PATHS, dispute_examples
 from serving.explain import Occasion, current_model, score_body
 from serving.http.languages import Language, words
 from serving.schemas import Purpose
@@ -29,6 +30,7 @@ TOKEN_ERRORS = frozenset({"invalid_request", "invalid_client", "unsupported_gran
 _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
 _BANK = uuid.UUID("0d9f3a52-7c1e-4b8d-9e6a-3f2b1c0d4e5f")
 _CONSENT = uuid.UUID("a3c5e7f9-1b2d-4e6f-8a0b-c1d2e3f4a5b6")
+_AS_IT_STANDS = {"disputed": False, "supersedes": None, "superseded_by": None}
 _REQUEST_ID = "b0c9a7e4d2f14f0c8a6b5e3d1c2f4a68"
 
 
@@ -47,7 +49,12 @@ def score_example(service: Service) -> dict[str, Any]:
     assessment = _assessment(service)
     body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), Tier.CONSENT, service.bundle, Language.EN)
     place = {"sequence": 1, "feature_snapshot_sha256": feature_snapshot(assessment.values), "chain_hash": "0" * 64}
-    return body.model_dump(mode="json", by_alias=True) | {"consent_ref": str(_CONSENT), "tier": Tier.CONSENT.value, "audit": place}
+    return body.model_dump(mode="json", by_alias=True) | {
+        "consent_ref": str(_CONSENT),
+        "tier": Tier.CONSENT.value,
+        "audit": place,
+        **_AS_IT_STANDS,
+    }
 
 
 def consent_request_example() -> dict[str, Any]:
@@ -84,6 +91,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": _instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
         **webhook_examples(given),
+        **dispute_examples(given, supplier),
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
         ("/healthz", "get"): {"status": "alive"},
         ("/readyz", "get"): {"status": "ready"},
@@ -93,7 +101,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
     own = {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
-    return own | WEBHOOK_PATHS
+    return own | WEBHOOK_PATHS | DISPUTE_PATHS
 
 
 def _instant(moment: datetime) -> str:

@@ -16,6 +16,7 @@ class Metrics:
         self._requests = Counter("lianxin_requests", "Requests answered.", labels, registry=self._registry)
         self._seconds = Histogram("lianxin_request_seconds", "Time to the answer.", ("route",), buckets=_SECONDS, registry=self._registry)
         self._scores = Counter("lianxin_scores", "Scores made, replays not counted.", registry=self._registry)
+        self._disputes = Gauge("lianxin_disputes", "Disputes without a decision, all and overdue.", ("state",), registry=self._registry)
         self._model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
         self.model(model_version, bundle_sha256)
 
@@ -33,6 +34,11 @@ class Metrics:
     def score(self) -> None:
         """Count a score."""
         self._scores.inc()
+
+    def disputes(self, undecided: int, overdue: int) -> None:
+        """Tell how many disputes are undecided, and of how many of them the day has passed."""
+        self._disputes.labels("undecided").set(undecided)
+        self._disputes.labels("overdue").set(overdue)
 
     def text(self) -> bytes:
         """Return all measures in Prometheus' text format."""

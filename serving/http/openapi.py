@@ -7,6 +7,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
+from serving.disputes.bodies import DecisionRequest, DisputeRequest
+from serving.disputes.examples import decision_request_example, dispute_request_example
 from serving.http.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
 from serving.http.languages import Language
 from serving.http.problems import PROBLEM_TYPE
@@ -60,6 +62,18 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/webhooks/{webhook_id}/messages", "get"): ((404, "webhook_unknown"), (422, "validation_failed"), *_ALWAYS),
     ("/v1/webhooks/{webhook_id}/messages/{message_id}", "get"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
     ("/v1/webhooks/{webhook_id}/messages/{message_id}/replay", "post"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/disputes", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/disputes", "post"): ((404, "score_unknown"), (422, "row_unknown"), *_CREATE),
+    ("/v1/disputes/{dispute_id}", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/file", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/review", "post"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/decision", "post"): (
+        (404, "dispute_unknown"),
+        (409, "dispute_decided"),
+        (422, "correction_refused"),
+        *_BODY,
+        *_ALWAYS,
+    ),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/metrics", "get"): _ALWAYS,
     ("/healthz", "get"): ((500, "internal"),),
@@ -81,7 +95,7 @@ def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    wanted = [(model, "validation") for model in (ScoreRequest, ConsentRequest, WebhookRequest)]
+    wanted = [(model, "validation") for model in (ScoreRequest, ConsentRequest, WebhookRequest, DisputeRequest, DecisionRequest)]
     read = [(Problem, "serialization"), (TokenProblem, "serialization"), *wanted]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
@@ -117,6 +131,8 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         "/v1/scores": ("ScoreRequest", request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
         "/v1/webhooks": ("WebhookRequest", webhook_request_example()),
+        "/v1/disputes": ("DisputeRequest", dispute_request_example()),
+        "/v1/disputes/{dispute_id}/decision": ("DecisionRequest", decision_request_example()),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}

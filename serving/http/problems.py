@@ -35,7 +35,10 @@ from serving.http.refusals import (
     ClientUnknown,
     ConsentMissing,
     ConsentUnknown,
+    CorrectionRefused,
     CrossSiteRefused,
+    DisputeDecided,
+    DisputeUnknown,
     GrantTypeUnsupported,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
@@ -44,6 +47,7 @@ from serving.http.refusals import (
     NotAuthenticated,
     RateLimited,
     RequestInFlight,
+    RowUnknown,
     ScopeMissing,
     ScopeRefused,
     ScoreUnknown,
@@ -71,17 +75,21 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     CrossSiteRefused: (403, "cross_site_refused"),
     BankUnknown: (404, "bank_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    DisputeUnknown: (404, "dispute_unknown"),
     MessageUnknown: (404, "message_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     WebhookUnknown: (404, "webhook_unknown"),
+    DisputeDecided: (409, "dispute_decided"),
     RequestInFlight: (409, "request_in_flight"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
+    CorrectionRefused: (422, "correction_refused"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    RowUnknown: (422, "row_unknown"),
     WebhooksTooMany: (422, "webhooks_too_many"),
     WebhookUrlRefused: (422, "webhook_url_refused"),
     RateLimited: (429, "rate_limited"),
@@ -96,7 +104,7 @@ FIELD_CODES: Final = frozenset(
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
-        "too_short", "too_long", "invalid",
+        "too_short", "too_long", "bool_parsing", "base64", "row_named", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -181,7 +189,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
     headers = {
         401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
-        409: {"Retry-After": "1"},
+        409: {"Retry-After": "1"} if isinstance(error, RequestInFlight) else {},
         429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
         503: {"Retry-After": str(RETRY_SECONDS)},
     }.get(status, {})

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -19,6 +19,7 @@ from serving.access.keys import authenticate, live_caller
 from serving.access.sessions import COOKIE, local_path
 from serving.access.tiers import report_within
 from serving.assess import assess
+from serving.disputes.standing import is_disputed
 from serving.evidence_table import EvidenceTable, evidence_table
 from serving.explain import warnings_of
 from serving.http.body import read_bytes
@@ -92,11 +93,19 @@ def show_report(
     with service.store.begin(caller) as connection:
         leave = permit(connection, caller, supplier_id, wanted)
         note_lookup(connection, caller.tenant_id, "report", supplier_id=supplier_id, purpose=wanted.value, consent_id=leave.consent_id)
-    return _report_page(request, service, leave, supplier_id, lang, as_of, purpose)
+        rights = {"disputed": is_disputed(connection, supplier_id), "is_own": caller.kind is TenantKind.SUPPLIER}
+    return _report_page(request, service, leave, supplier_id, lang, as_of, purpose, rights)
 
 
 def _report_page(
-    request: Request, service: Service, leave: Permit, supplier_id: str, lang: str | None, as_of: date | None, purpose: Purpose | None
+    request: Request,
+    service: Service,
+    leave: Permit,
+    supplier_id: str,
+    lang: str | None,
+    as_of: date | None,
+    purpose: Purpose | None,
+    rights: Mapping[str, bool],
 ) -> Response:
     """Assess, gather and render what the leave reaches."""
     language = language_of(request, lang)
@@ -106,13 +115,22 @@ def _report_page(
     tables = [[evidence_table(evidence, language) for evidence in reason.evidence] for reason in report.reasons]
     chosen = ({"as_of": as_of.isoformat()} if as_of else {}) | ({"purpose": purpose.value} if purpose else {})
     here = f"/report/{quote(supplier_id, safe='')}?" + (urlencode(chosen) + "&" if chosen else "")
-    return report_page(report, tables, warnings_of(service.bundle, service.ledger, assessment, language), language, here)
+    return report_page(report, tables, warnings_of(service.bundle, service.ledger, assessment, language), language, here, rights)
 
 
 def report_page(
-    report: CreditReport, tables: Sequence[Sequence[EvidenceTable]], warnings: Sequence[Notice], language: Language, here: str
+    report: CreditReport,
+    tables: Sequence[Sequence[EvidenceTable]],
+    warnings: Sequence[Notice],
+    language: Language,
+    here: str,
+    rights: Mapping[str, bool] | None = None,
 ) -> Response:
-    """Set the report in type; ``tables`` are the rows behind each of its reasons, ``here`` its own address up to the language."""
+    """Set the report in type.
+
+    ``tables`` are the rows behind each of its reasons, ``here`` its own address up to the language; ``rights`` say whether a dispute is
+    open, and whether the reader is the supplier itself.
+    """
     top, others = report.parts[:BARS], report.parts[BARS:]
     rest = {"count": len(others), "points": sum((part.points for part in others), Decimal(0))}
     form = shown_zh if language is Language.ZH_CN else shown_en
@@ -121,7 +139,16 @@ def report_page(
         return form(math.nan if value is None else value, unit)
 
     return page(
-        "report.html.j2", language, here=here, report=report, tables=tables, warnings=warnings, top_parts=top, rest=rest, shown=shown
+        "report.html.j2",
+        language,
+        here=here,
+        rights=rights,
+        report=report,
+        tables=tables,
+        warnings=warnings,
+        top_parts=top,
+        rest=rest,
+        shown=shown,
     )
 
 

@@ -12,11 +12,12 @@ from serving.access.caller import Caller, Scope
 from serving.access.consents import permit
 from serving.access.tiers import body_within
 from serving.assess import assess
-from serving.explain import Occasion, score_body
+from serving.disputes.standing import is_disputed
+from serving.explain import Occasion, body_bytes, score_body
 from serving.http.body import json_body
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import IdempotencyKeyMissing, ScoreUnknown
-from serving.schemas import KeptScore, ScoreBody, ScoreRequest
+from serving.schemas import KeptScore, ScoreRequest
 from serving.service import InService, Service, caller_of
 from serving.store import ScoreRecord, StoredAnswer
 
@@ -53,7 +54,7 @@ def create_score(
     asked = json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
 
     def make(connection: Connection) -> ScoreRecord:
-        return _make_record(service, request, wanted, caller, connection)
+        return make_record(service, request, wanted, caller, connection)
 
     answer = service.store.answer_once(caller, key, asked, make)
     if not answer.was_replayed:
@@ -64,7 +65,10 @@ def create_score(
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
 def read_score(service: InService, caller: Annotated[Caller, Security(caller_of, scopes=[Scope.SCORE_READ])], score_id: str) -> Response:
-    """Return a score as it was first given, byte for byte."""
+    """Return a score as it was first given, byte for byte, unless something became true since.
+
+    `disputed` says whether a dispute of the supplier is open now, `superseded_by` which score took this one's place after a correction.
+    """
     try:
         wanted = uuid.UUID(score_id)
     except ValueError:
@@ -72,7 +76,7 @@ def read_score(service: InService, caller: Annotated[Caller, Security(caller_of,
     return _response(service.store.read_score(caller, wanted), {})
 
 
-def _make_record(service: Service, request: Request, wanted: ScoreRequest, caller: Caller, connection: Connection) -> ScoreRecord:
+def make_record(service: Service, request: Request, wanted: ScoreRequest, caller: Caller, connection: Connection) -> ScoreRecord:
     """Score by the supplier's leave, and put into one record what is kept."""
     leave = permit(connection, caller, wanted.supplier_id, wanted.purpose)
     as_of = wanted.as_of or service.ledger.latest_as_of
@@ -89,15 +93,10 @@ def _make_record(service: Service, request: Request, wanted: ScoreRequest, calle
         bundle_sha256=service.bundle.content_hash,
         language=occasion.language.value,
         feature_values=assessment.values,
-        body=body_bytes(body, **by_leave),
+        body=body_bytes(body, **by_leave, disputed=is_disputed(connection, wanted.supplier_id), supersedes=None, superseded_by=None),
         consent_id=leave.consent_id,
         facts={"tier": leave.tier.value},
     )
-
-
-def body_bytes(body: ScoreBody, **more: str | None) -> bytes:
-    """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
-    return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:

@@ -33,8 +33,8 @@ log = logging.getLogger("lianxin.webhooks")
 
 def wait_after(attempt: int) -> timedelta:
     """Return how long to wait after the attempt of this number (1 is the first): doubling, half of it at random."""
-    longest = min(FIRST_WAIT * 2 ** min(attempt - 1, 20), LONGEST_WAIT)
-    return longest * (0.5 + random.random() / 2)
+    longest = min(FIRST_WAIT.total_seconds() * 2.0 ** min(attempt - 1, 20), LONGEST_WAIT.total_seconds())
+    return timedelta(seconds=longest * (0.5 + random.random() / 2))
 
 
 def deliver_due(store: Store, root: bytes, guard: Guard) -> int:

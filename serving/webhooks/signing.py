@@ -40,8 +40,11 @@ def sign(secrets: Sequence[bytes], message_id: str, timestamp: int, body: bytes)
 
     Examples
     --------
-    >>> sign([b"secret"], "msg", 0, b"{}")["webhook-signature"]
-    'v1,aRbjE3dypiZ0ww+lRygFgFMzv3zIZ7NyqUqUe6KPXl4='
+    The reference libraries' own test vector:
+
+    >>> secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    >>> sign([secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')["webhook-signature"]
+    'v1,g0hM9SsE+OTPJTt/tmKvHTKIjpRbTEpDuU3pAmwVjyc='
     """
     told = f"{message_id}.{timestamp}.".encode() + body
     signatures = [base64.b64encode(hmac.digest(secret, told, hashlib.sha256)).decode() for secret in secrets]

@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from features.columns import Tier
+from features.facts import KIND_INDEX, KINDS
 from features.ledger import Ledger
 from serving.access.caller import Caller
 from serving.app import create_app
+from serving.disputes.examples import dispute_request_example
 from serving.http.examples import consent_request_example
 from serving.http.languages import Language, words
 from serving.http.openapi import PROBLEMS
@@ -72,9 +74,21 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
     assert example["subject"]["supplier_id"] not in set(ledger.supplier_ids)
 
 
-def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str) -> None:
+def row_of_own_score(app: FastAPI, ledger: Ledger, supplier: str, supplier_key: str) -> dict[str, str]:
+    """What a supplier would put into the example of a dispute: a score and a row of its own."""
+    body = {"supplier_id": supplier, "purpose": "own_information"}
+    score = Client(app, X_API_Key=supplier_key).post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex}).json()
+    own = next(f for f in ledger.facts_of(supplier) if KINDS[KIND_INDEX[f.kind]].table == "fulfilments")
+    example = dispute_request_example()
+    return {example["score_id"]: score["id"], example["row_id"]: own.label}
+
+
+def test_the_commands_can_be_pasted(
+    app: FastAPI, client: Client, ledger: Ledger, bank: Caller, supplier: str, key: str, supplier_key: str, operator_key: str
+) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
     named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
+    named |= row_of_own_score(app, ledger, supplier, supplier_key)
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
@@ -91,8 +105,8 @@ def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, 
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
-        elif "-d" in words_:
-            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
+        elif "-d" in words_ and "_ID" not in url:
+            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201, url
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 

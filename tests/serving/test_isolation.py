@@ -63,6 +63,9 @@ class World:
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
 
+        asked = {name: Client(app, X_API_Key=logins[name], Idempotency_Key="ask") for name in logins}
+        opened = {name: asked[name].post("/v1/disputes", json=ask_for_a_person(by_login[name])) for name in logins}
+        self.disputes = {name: str(answer.json()["id"]) for name, answer in opened.items()} | {"absent": nowhere}
         self.webhooks = {name: self.webhook(keys[name]) for name in ("own", "other")} | {"absent": (nowhere, nowhere)}
 
     def webhook(self, key: str) -> tuple[str, str]:
@@ -133,6 +136,21 @@ def on_webhook(method: str, rest: str) -> Call:
     return call
 
 
+def on_dispute(method: str, rest: str, body: dict[str, Any] | None) -> Call:
+    """Call an operation on the dispute of one of the suppliers."""
+
+    def call(world: World, who: str, thing: str) -> httpx.Response:
+        more = {"json": body} if body else {}
+        return world.call(who, method.upper(), f"/v1/disputes/{world.disputes[thing]}{rest}", **more)
+
+    return call
+
+
+def ask_for_a_person(score_id: str) -> dict[str, Any]:
+    file = {"media_type": "text/plain", "content": "YQ=="}
+    return {"kind": "human_review", "score_id": score_id, "statement": "look", "file": file}
+
+
 # How each operation is called, by whom it may be, and whether it has an object of a tenant: (method, path) -> (scope, object?, call).
 OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
     ("post", "/v1/scores"): (
@@ -189,6 +207,21 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
             ("delete", "", Scope.WEBHOOK_WRITE),
         )
     },
+    ("get", "/v1/disputes"): (Scope.DISPUTE_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/disputes")),
+    ("post", "/v1/disputes"): (
+        Scope.DISPUTE_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", "/v1/disputes", json=ask_for_a_person(w.scores["supplier"][thing])),
+    ),
+    **{
+        (method, f"/v1/disputes/{{dispute_id}}{rest}"): (scope, True, on_dispute(method, rest, body))
+        for method, rest, scope, body in (
+            ("get", "", Scope.DISPUTE_READ, None),
+            ("get", "/file", Scope.DISPUTE_READ, None),
+            ("post", "/review", Scope.DISPUTE_DECIDE, None),
+            ("post", "/decision", Scope.DISPUTE_DECIDE, {"outcome": "not_upheld", "reason": "read"}),
+        )
+    },
     ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
     ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
     ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
@@ -219,6 +252,8 @@ def expected(who: str, operation: tuple[str, str], thing: str) -> int | None:
     if operation == ("post", "/v1/scores"):
         # Both banks have every supplier's consent; a supplier that stands nowhere gave none.
         return 403 if who == "supplier" or thing == "absent" else None
+    if who == "operator" and thing == "other":  # an operator answers the disputes of all
+        return None
     return 404
 
 
@@ -237,7 +272,7 @@ def test_every_identity_gets_what_it_may(world: World, operation: tuple[str, str
             refusal = expected(who, operation, thing)
             assert answer.status_code == refusal if refusal else answer.status_code < 300, (who, thing, answer.text)
             answers[thing] = answer
-        if has_object and operation != ("post", "/v1/scores"):
+        if has_object and operation != ("post", "/v1/scores") and who != "operator":
             assert told(answers["other"]) == told(answers["absent"]), who
 
 

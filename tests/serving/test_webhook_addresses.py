@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from serving.http.refusals import WebhookUrlRefused
-from serving.webhooks import sending
 from serving.webhooks.addresses import Guard, is_public
 from serving.webhooks.sending import Outcome, send
 from tests.serving.receiver import receiver
@@ -157,7 +156,8 @@ def test_no_redirect_is_followed_and_no_proxy_used(listener: Listener, monkeypat
     with receiver() as there:
         for status in (301, 302, 303, 307, 308):
             there.statuses = [status]
-            assert send(there.url, {}, b"{}", OPEN) == sending.Attempt(Outcome.REDIRECT, status, pytest.approx(0, abs=5000))
+            attempt = send(there.url, {}, b"{}", OPEN)
+            assert (attempt.outcome, attempt.status) == (Outcome.REDIRECT, status)
         assert len(there.received) == 5
     assert listener.connections == 0
 
