@@ -44,7 +44,7 @@ def sign(secrets: Sequence[bytes], message_id: str, timestamp: int, body: bytes)
 
     >>> secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     >>> sign([secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')["webhook-signature"]
-    'v1,g0hM9SsE+OTPJTt/tmKvHTKIjpRbTEpDuU3pAmwVjyc='
+    'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
     """
     told = f"{message_id}.{timestamp}.".encode() + body
     signatures = [base64.b64encode(hmac.digest(secret, told, hashlib.sha256)).decode() for secret in secrets]
