@@ -15,12 +15,15 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
+from serving.routes import bundle as bundle_route
 from serving.routes import (
     consents,
+    decisions,
     dispute_pages,
     disputes,
     documentation,
     health,
+    histories,
     lookups,
     models,
     oauth,
@@ -32,7 +35,9 @@ from serving.routes import (
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.swap.exchange import Exchange
 from serving.swap.holder import Holder
+from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
 
 
@@ -42,11 +47,13 @@ def create_app(
     ledger: Ledger,
     store: Store,
     keys: SigningKeys | None = None,
+    shelf: Shelf | None = None,
     ledger_path: Path | None = None,
 ) -> FastAPI:
     """Put the application together.
 
-    Without ``keys`` that are kept, its tokens end with the process; without the ``ledger_path`` it is stored at, no row is corrected.
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
+    there is no other bundle to put in service, and without the ``ledger_path`` the ledger is stored at no row is corrected.
 
     Raises
     ------
@@ -66,9 +73,12 @@ def create_app(
     keys = keys or SigningKeys.draw()
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys, ledger_path)
+    parts = (Sessions(settings.session_minutes), tokens, metrics, keys, keys.salt)
+    app.state.service = Service(settings, bundle, ledger, store, *parts, ledger_path=ledger_path)
     app.state.holder = Holder(app)
-    for routes in (scores, consents, lookups, disputes, webhooks, oauth, models, health, operations, pages, dispute_pages, documentation):
+    app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
+    business = (scores, histories, decisions, consents, lookups, disputes, webhooks)
+    for routes in (*business, oauth, models, health, operations, bundle_route, pages, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

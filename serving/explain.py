@@ -1,6 +1,5 @@
 """From an assessment to the body a caller receives, and to the same body again for the documentation's examples."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from credit.abstention import Stance
+from credit.score import Score
+from features.build import rests_on_others
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
 from serving.http.languages import Language, Words, words
@@ -107,10 +108,12 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
 def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, spoken: Words) -> list[Notice]:
     """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
     notices = []
-    by_table, by_value = [], []
+    by_table, by_others, by_value = [], [], []
     for place, (feature, part) in enumerate(zip(scored_features(bundle.names), assessment.score.contributions, strict=True)):
         if not feature.tables <= ledger.present:
             by_table.append(place)
+        elif ledger.is_alone and rests_on_others(feature):
+            by_others.append(place)
         elif part.value is None:
             by_value.append(place)
     absent = missing_tables(bundle, ledger)
@@ -118,6 +121,9 @@ def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessme
         tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent])
         moved = spoken.points(moved_points(bundle, assessment, by_table))
         notices.append(Notice(code="tables_missing", text=spoken.text("warning.tables_missing", tables=tables, moved=moved)))
+    if by_others:
+        moved = spoken.points(moved_points(bundle, assessment, by_others))
+        notices.append(Notice(code="others_missing", text=spoken.text("warning.others_missing", moved=moved)))
     moved_by_value = moved_points(bundle, assessment, by_value)
     if abs(moved_by_value) >= MOVED_POINTS:
         text = spoken.text("warning.values_missing", count=len(by_value), moved=spoken.points(moved_by_value))
@@ -149,18 +155,21 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(
-            report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}",
-            dispute_url=f"/disputes/new?as_of={score.as_of.isoformat()}",
-            human_review_url=f"/disputes/new?as_of={score.as_of.isoformat()}&kind=human_review",
-            automated_only=True,
-        ),
+        rights=_rights(ledger, score),
     )
 
 
-def body_bytes(body: ScoreBody, **more: str | bool | None) -> bytes:
-    """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
-    return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
+def _rights(ledger: Ledger, score: Score) -> Rights:
+    """Return where the supplier goes; a history handed over is not kept, and has neither a report nor rows to dispute."""
+    day = score.as_of.isoformat()
+    if ledger.is_alone:
+        return Rights(report_url=None, dispute_url=None, human_review_url=None, automated_only=True)
+    return Rights(
+        report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={day}",
+        dispute_url=f"/disputes/new?as_of={day}",
+        human_review_url=f"/disputes/new?as_of={day}&kind=human_review",
+        automated_only=True,
+    )
 
 
 def _score_part(assessment: Assessment) -> ScorePart:

@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit.errors import BundleTampered, ServiceUnavailable
+from credit.errors import BundleTampered, LianxinError, ServiceUnavailable
 from features.ledger import Ledger
 from features.store import open_ledger
 from serving.access.keys import authenticate
@@ -37,7 +37,10 @@ from serving.service import Service
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
+from serving.swap.exchange import Follower
+from serving.swap.history import last_word, note_start, was_in_service
 from serving.swap.holder import try_out
+from serving.swap.shelf import Shelf
 from serving.webhooks.delivery import deliver_due
 from training.bundle import ScoringBundle
 
@@ -126,17 +129,19 @@ def serve(
         with open_database(settings, tell) as addresses:
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
+                shelf = Shelf(bundle.resolve().parent, trusted_key, allow_unsigned)
+                model = _last_word(owner, shelf, bundle.resolve().name, model, facts, tell)
                 keys = signing_keys(settings.data)
                 if settings.production:
                     started = Started(trusted_key, allow_unsigned)
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
-                app = create_app(settings, model, facts, store, keys, ledger.resolve())
+                app = create_app(settings, model, facts, store, keys, shelf, ledger.resolve())
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with beside(_jobs(app)):
+                with Follower(app.state.exchange, store, settings.bundle_seconds), beside(_jobs(app)):
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -191,6 +196,25 @@ def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool)
     return bundle
 
 
+def _last_word(owner: Store, shelf: Shelf, name: str, named: ScoringBundle, ledger: Ledger, tell: Tell) -> ScoringBundle:
+    """Return the bundle to serve: the named one where it is new here, else the one put in service last, which a restart does not undo."""
+    word = last_word(owner)
+    if word is None or not was_in_service(owner, named.content_hash):
+        note_start(owner, name, named.content_hash, named.version)
+        return named
+    if word.bundle_sha256 == named.content_hash:
+        return named
+    at = word.at.isoformat(timespec="seconds")
+    try:
+        bundle = shelf.open(word.name, word.bundle_sha256, named)
+        try_out(bundle, ledger)
+    except LianxinError as refusal:
+        tell(f"bundle {word.name} was put in service at {at} and cannot be now, so the one named is served: {refusal}")
+        return named
+    tell(f"bundle {word.name} ({bundle.content_hash[:12]}), put in service at {at}, is served in place of the older one named")
+    return bundle
+
+
 def _signature(bundle: ScoringBundle, trusted_key: str | None) -> str:
     """Say who signed the bundle, and whether that signer was asked for."""
     if bundle.signed_by is None:
@@ -202,7 +226,7 @@ def _signature(bundle: ScoringBundle, trusted_key: str | None) -> str:
 class _Server(uvicorn.Server):
     """A web server that says when it answers."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 

@@ -1,6 +1,6 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
+from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
 from serving.settings import ServiceSettings
@@ -45,6 +46,9 @@ class Service:
     tokens: Tokens
     metrics: Metrics
     keys: SigningKeys
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
+    history_slots: HistorySlots = field(default_factory=HistorySlots)
     ledger_path: Path | None = None
     """Where the ledger is stored; without it, corrections wait."""
 

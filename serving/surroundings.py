@@ -24,20 +24,34 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
+KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+KEPT_OF_DISPUTES = ("disputes", "dispute_events", "score_links")
 TENANT_TABLES = (
-    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "webhook_endpoints", "webhook_secrets",
-    "webhook_messages", "webhook_attempts", "disputes", "dispute_events", "score_links",
-)  # fmt: skip
+    "scores",
+    "idempotency",
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    "document_claims",
+    *KEPT_OF_DISPUTES,
+    "webhook_endpoints",
+    "webhook_secrets",
+    "webhook_messages",
+    "webhook_attempts",
+)
 GUARDED = (
     "consent_events",
     "lookups",
     "audit",
     "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    *KEPT_OF_DISPUTES,
     "webhook_secrets",
     "webhook_attempts",
-    "disputes",
-    "dispute_events",
-    "score_links",
 )
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p

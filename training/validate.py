@@ -17,6 +17,7 @@ from features.ledger import Ledger, build_ledger
 from features.read import RawTables
 from training.bundle import ScoringBundle
 from training.labels import last_day_seen
+from training.validation.certainty import certainty_section
 from training.validation.challenger import challenge
 from training.validation.data_use import describe_data_use, describe_model, describe_policy
 from training.validation.document import FORMAT, canonical, digest, encode
@@ -115,6 +116,7 @@ def validate(
     for name, section in (
         ("discrimination", discrimination_section),
         ("calibration", calibration_section),
+        ("certainty", certainty_section),
         ("stability", stability_section),
         ("fairness", fairness_section),
         ("sensitivity", sensitivity_section),

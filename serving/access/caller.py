@@ -21,8 +21,12 @@ class TenantKind(StrEnum):
 class Scope(StrEnum):
     """One thing a key may do."""
 
+    DECISION_WRITE = "decision:write"
+    DECISION_READ = "decision:read"
+    DECISION_REVIEW = "decision:review"
     SCORE_WRITE = "score:write"
     SCORE_READ = "score:read"
+    HISTORY_WRITE = "history:write"
     REPORT_READ = "report:read"
     MODEL_READ = "model:read"
     CONSENT_READ = "consent:read"
@@ -34,15 +38,21 @@ class Scope(StrEnum):
     DISPUTE_READ = "dispute:read"
     DISPUTE_WRITE = "dispute:write"
     DISPUTE_DECIDE = "dispute:decide"
+    BUNDLE_WRITE = "bundle:write"
 
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
+_DECISIONS: Final = frozenset({Scope.DECISION_WRITE, Scope.DECISION_READ, Scope.DECISION_REVIEW})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ, Scope.WEBHOOK_READ, Scope.WEBHOOK_WRITE},
+        TenantKind.BANK: _SCORES
+        | _DECISIONS
+        | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ, Scope.WEBHOOK_READ, Scope.WEBHOOK_WRITE},
         TenantKind.SUPPLIER: _SCORES
         | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ, Scope.DISPUTE_READ, Scope.DISPUTE_WRITE},
-        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.DISPUTE_READ, Scope.DISPUTE_DECIDE}),
+        TenantKind.OPERATOR: frozenset(
+            {Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE, Scope.DISPUTE_READ, Scope.DISPUTE_DECIDE}
+        ),
     }
 )
 """The most that a key of each kind of tenant can have, and what it has where nothing less is asked for."""

@@ -75,7 +75,7 @@ class CellPart(_Wire):
     value: Cell
 
 
-class DecisionRequest(_Wire):
+class AnswerRequest(_Wire):
     """Decide a dispute; an upheld one of a row brings the row as it should read."""
 
     outcome: Outcome

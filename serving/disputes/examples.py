@@ -20,7 +20,7 @@ def dispute_request_example() -> dict[str, Any]:
     }
 
 
-def decision_request_example() -> dict[str, Any]:
+def answer_request_example() -> dict[str, Any]:
     """Return a body for POST /v1/disputes/{dispute_id}/decision."""
     row = {"fulfilment_id": "F-1", "order_id": "O-1001", "supplier_id": "S-EXAMPLE", "delivered_at": "2026-03-11T16:00:00+08:00"}
     correction = [{"column": column, "value": value} for column, value in row.items()]
@@ -44,7 +44,7 @@ def dispute_examples(now: datetime, supplier: str) -> dict[tuple[str, str], Any]
         "events": [],
     }
     taken = {"event": "taken_up", "at": at, "by": "3f9a0c51d2e7", "outcome": None, "reason": None}
-    upheld = taken | {"event": "decided", "outcome": "upheld", "reason": decision_request_example()["reason"]}
+    upheld = taken | {"event": "decided", "outcome": "upheld", "reason": answer_request_example()["reason"]}
     return {
         ("/v1/disputes", "post"): dispute,
         ("/v1/disputes", "get"): {"items": [dispute], "next": None},

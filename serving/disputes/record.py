@@ -23,7 +23,7 @@ from serving.audit.chain import Scalar
 from serving.database.tables import dispute_events, disputes
 from serving.disputes.bodies import DisputeRequest
 from serving.http.refusals import DisputeDecided, DisputeUnknown, IdempotencyKeyReused
-from serving.store import enter, note_in_audit
+from serving.store import add_to_chain, enter, next_of_chain
 
 SERVICE: Final = "service"
 """Stands in an event for a key where no person took the step."""
@@ -225,4 +225,5 @@ def _lock(connection: Connection, dispute_id: UUID) -> None:
 
 def _note(connection: Connection, tenant_id: UUID, step: str, dispute_id: UUID, reference: str, told: dict[str, Scalar]) -> None:
     """Write a step into the supplier's audit chain."""
-    note_in_audit(connection, tenant_id, {"kind": "dispute", "step": step, "dispute_id": str(dispute_id), "reference": reference, **told})
+    named = {"kind": "dispute", "step": step, "dispute_id": str(dispute_id), "reference": reference}
+    add_to_chain(connection, tenant_id, next_of_chain(connection, tenant_id, {**named, **told}))

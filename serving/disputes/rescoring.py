@@ -23,9 +23,10 @@ from serving.database.tables import score_links, scores
 from serving.disputes.correction import Correction, has, put_into_ledger
 from serving.disputes.record import SERVICE, add_event
 from serving.disputes.standing import is_disputed
-from serving.explain import Occasion, body_bytes, score_body
+from serving.explain import Occasion, score_body
 from serving.http.languages import Language
 from serving.schemas import Purpose
+from serving.scoring import body_bytes
 from serving.service import Service
 from serving.store import ScoreRecord, enter, keep_score
 from serving.swap.holder import Holder
@@ -136,7 +137,7 @@ def _rescore_one(service: Service, dispute: Row[tuple[object, ...]], wanted: Row
             record = _record(service, old, of["reference"], is_disputed=disputed)
             by_service = Caller(old.api_key_id, SERVICE, tenant_id, TenantKind.BANK, None, Tier.RESTRICTED, frozenset())
             link = {"old_id": old_id, "new_id": record.score_id, "tenant_id": tenant_id, "dispute_id": of["id"]}
-            keep_score(connection, by_service, record)
+            keep_score(connection, by_service, record, is_look=False)
             connection.execute(insert(score_links).values(**link))
             tell(connection, tenant_id, Event.SCORE_SUPERSEDED, _told(old, record.score_id, of["reference"]))
     except IntegrityError:

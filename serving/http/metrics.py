@@ -17,6 +17,9 @@ class Metrics:
         self._seconds = Histogram("lianxin_request_seconds", "Time to the answer.", ("route",), buckets=_SECONDS, registry=self._registry)
         self._scores = Counter("lianxin_scores", "Scores made, replays not counted.", registry=self._registry)
         self._disputes = Gauge("lianxin_disputes", "Disputes without a decision, all and overdue.", ("state",), registry=self._registry)
+        of_decision = ("product", "outcome")
+        self._decisions = Counter("lianxin_decisions", "Decisions recommended, replays not counted.", of_decision, registry=self._registry)
+        self._steps = Counter("lianxin_decision_steps", "Steps taken on decisions.", ("act",), registry=self._registry)
         self._model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
         self.model(model_version, bundle_sha256)
 
@@ -39,6 +42,14 @@ class Metrics:
         """Tell how many disputes are undecided, and of how many of them the day has passed."""
         self._disputes.labels("undecided").set(undecided)
         self._disputes.labels("overdue").set(overdue)
+
+    def decision(self, product: str, outcome: str) -> None:
+        """Count a decision."""
+        self._decisions.labels(product, outcome).inc()
+
+    def step(self, act: str) -> None:
+        """Count a step on a decision."""
+        self._steps.labels(act).inc()
 
     def text(self) -> bytes:
         """Return all measures in Prometheus' text format."""

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from credit.errors import (
     BundleInvalid,
@@ -23,23 +24,37 @@ from credit.errors import (
     LianxinError,
     NoPolicyInForce,
     NotEnoughHistory,
+    ReasonMissing,
+    SecondPersonNeeded,
     ServiceUnavailable,
+    StepNotAllowed,
+    TermsOutOfBounds,
     UnknownSupplier,
 )
-from serving.http.languages import Language, choose_language, words
+from features.rules import RULES
+from serving.http.languages import Language, Words, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
     BodyNotJson,
     BodyTooLarge,
+    BundleNotTrusted,
+    BundleUnknown,
+    BundleUnusable,
     ClientUnknown,
     ConsentMissing,
     ConsentUnknown,
     CorrectionRefused,
     CrossSiteRefused,
+    DecisionUnknown,
     DisputeDecided,
     DisputeUnknown,
+    DocumentsTaken,
+    ExchangeUnderWay,
     GrantTypeUnsupported,
+    HistoriesBusy,
+    HistoryInvalid,
+    HistoryTooSlow,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
@@ -52,6 +67,7 @@ from serving.http.refusals import (
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
     WebhooksTooMany,
@@ -62,6 +78,7 @@ from serving.pages import page
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 2
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
@@ -73,25 +90,39 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ConsentMissing: (403, "consent_missing"),
     ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
+    SecondPersonNeeded: (403, "second_person_needed"),
+    TierTooLow: (403, "tier_too_low"),
     BankUnknown: (404, "bank_unknown"),
+    BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    DecisionUnknown: (404, "decision_unknown"),
     DisputeUnknown: (404, "dispute_unknown"),
     MessageUnknown: (404, "message_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     WebhookUnknown: (404, "webhook_unknown"),
     DisputeDecided: (409, "dispute_decided"),
+    DocumentsTaken: (409, "documents_taken"),
+    ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
+    StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
+    BundleNotTrusted: (422, "bundle_not_trusted"),
+    BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
     CorrectionRefused: (422, "correction_refused"),
+    HistoryInvalid: (422, "history_invalid"),
+    HistoryTooSlow: (422, "history_too_slow"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    ReasonMissing: (422, "reason_missing"),
     RowUnknown: (422, "row_unknown"),
+    TermsOutOfBounds: (422, "terms_out_of_bounds"),
     WebhooksTooMany: (422, "webhooks_too_many"),
     WebhookUrlRefused: (422, "webhook_url_refused"),
+    HistoriesBusy: (429, "histories_busy"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
@@ -104,7 +135,10 @@ FIELD_CODES: Final = frozenset(
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
-        "too_short", "too_long", "bool_parsing", "base64", "row_named", "invalid",
+        "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "too_short",
+        "bool_parsing", "base64", "row_named", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -146,11 +180,21 @@ def problem(
         "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
-        "errors": [{"pointer": where, "code": what, "detail": spoken.text(f"field.{what}")} for where, what in errors],
+        "errors": [{"pointer": where, "code": what, "detail": rule_text(spoken, what)} for where, what in errors],
         **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def rule_text(spoken: Words, code: str) -> str:
+    """Say what the rule of a code asks: a rule of the data contract with its remedy, or a rule of the service."""
+    if code not in RULES:
+        return spoken.text(f"field.{code}")
+    rule = RULES[code]
+    if spoken.language is Language.ZH_CN:
+        return f"{rule.zh}；{rule.remedy_zh}"
+    return f"{rule.en}; {rule.remedy_en}"
 
 
 def _wants_page(request: Request) -> bool:
@@ -189,13 +233,13 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
     headers = {
         401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
-        409: {"Retry-After": "1"} if isinstance(error, RequestInFlight) else {},
+        409: {"Retry-After": "1"} if isinstance(error, (RequestInFlight, ExchangeUnderWay)) else {},
         429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
         503: {"Retry-After": str(RETRY_SECONDS)},
     }.get(status, {})
     if isinstance(error, ClientUnknown):
         headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
+    errors = error.errors if isinstance(error, ServiceRefusal) else ()
     more = {"error": code} if isinstance(error, TokenRefusal) else {}
     return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 
@@ -225,9 +269,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    places = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
+    return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

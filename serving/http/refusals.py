@@ -1,10 +1,17 @@
 """What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.http.problems`."""
 
+from collections.abc import Sequence
+
 from credit.errors import LianxinError
 
 
 class ServiceRefusal(LianxinError):
-    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
+    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input.
+
+    ``errors`` are pairs of a JSON pointer and the code of the rule that is broken there.
+    """
+
+    errors: Sequence[tuple[str, str]] = ()
 
     def __init__(self, message: str = "", **facts: object) -> None:
         """Take a message for the log and facts for the caller."""
@@ -116,6 +123,18 @@ class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
 
+class DecisionUnknown(ServiceRefusal):
+    """There is no decision of that id."""
+
+
+class TierTooLow(ServiceRefusal):
+    """The consent, or the bank's tier, does not reach what a decision is worked out from."""
+
+
+class DocumentsTaken(ServiceRefusal):
+    """What a proposal lends against is financed elsewhere meanwhile."""
+
+
 class AsOfOutOfRange(ServiceRefusal):
     """The as-of date lies after the last day the ledger can answer for."""
 
@@ -146,4 +165,41 @@ class BodyNotJson(ServiceRefusal):
     def __init__(self, code: str) -> None:
         """Take the stable code of the rule."""
         super().__init__(code)
-        self.code = code
+        self.code, self.errors = code, [("", code)]
+
+
+class HistoryInvalid(ServiceRefusal):
+    """Rows of a history that was handed over break rules of the data contract; ``found`` among the facts says how many."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]], **facts: object) -> None:
+        """Take pointers to the rows with the rules they break."""
+        super().__init__(f"{len(errors)} faults shown, the first {errors[0][1]}", **facts)
+        self.errors = errors
+
+
+class HistoryTooSlow(ServiceRefusal):
+    """A history could not be worked through in the ``seconds`` allowed."""
+
+
+class HistoriesBusy(ServiceRefusal):
+    """As many histories are being read as may be at a time; ``seconds`` among the facts says when to come again."""
+
+
+class BundleRefusal(ServiceRefusal):
+    """Root of why a bundle is not put in service; the message is for the operator's log and history."""
+
+
+class BundleUnknown(BundleRefusal):
+    """No bundle of that name lies where the service looks for them."""
+
+
+class BundleNotTrusted(BundleRefusal):
+    """Hash, signature or signer are not what they must be; nothing of it was parsed."""
+
+
+class BundleUnusable(BundleRefusal):
+    """The bundle is what was released and cannot score: damaged text, golden rows that do not come out, another catalogue."""
+
+
+class ExchangeUnderWay(BundleRefusal):
+    """Another bundle is being tried at this moment."""

@@ -23,14 +23,14 @@ from serving.disputes.form import MEDIA_TYPE, Part, parse_form
 from serving.disputes.record import list_disputes
 from serving.http.body import read_bytes
 from serving.http.languages import Language
-from serving.http.problems import language_of
+from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import BodyTooLarge, CrossSiteRefused, RowUnknown, ScopeMissing
 from serving.pages import page
 from serving.report import build_report
 from serving.routes.disputes import open_dispute
 from serving.routes.pages import InSession, Lang
-from serving.routes.scores import make_record
 from serving.schemas import PlainDate, Purpose, ScoreRequest
+from serving.scoring import make_score
 from serving.service import InService, Service
 from serving.store import ScoreRecord
 
@@ -44,8 +44,8 @@ def show_disputes(request: Request, service: InService, caller: InSession, lang:
     _refuse_others(caller)
     with service.store.begin(caller) as connection:
         found = list_disputes(connection, 0, 200)
-    told = {"disputes": found[::-1], "now": datetime.now(UTC), "zone": ZoneInfo(service.ledger.zone)}
-    return page("disputes.html.j2", language_of(request, lang), here="/disputes?", **told)
+    zone = ZoneInfo(service.ledger.zone)
+    return page("disputes.html.j2", language_of(request, lang), here="/disputes?", disputes=found[::-1], now=datetime.now(UTC), zone=zone)
 
 
 @router.get("/disputes/new")
@@ -115,9 +115,19 @@ def _score(request: Request, service: Service, caller: Caller, as_of: date, once
     asked = json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
 
     def make(connection: Connection) -> ScoreRecord:
-        return make_record(service, request, wanted, caller, connection)
+        return make_score(
+            service,
+            caller,
+            connection,
+            supplier_id=wanted.supplier_id,
+            as_of=wanted.as_of,
+            purpose=wanted.purpose,
+            request_id=request_id_of(request),
+            language=language_of(request),
+        ).record
 
-    return service.store.answer_once(caller, f"page {once}"[:255], asked, make).score_id
+    answer = service.store.answer_once(caller, f"page {once}"[:255], asked, make)
+    return uuid.UUID(answer.location.rpartition("/")[2])
 
 
 def _form(

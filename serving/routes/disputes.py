@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response, Security
 
 from features.facts import KINDS
 from serving.access.caller import Caller, Scope, TenantKind
-from serving.disputes.bodies import BODY_BYTES, DecisionRequest, DisputeBody, DisputePage, DisputeRequest, EventPart, FilePart
+from serving.disputes.bodies import BODY_BYTES, AnswerRequest, DisputeBody, DisputePage, DisputeRequest, EventPart, FilePart
 from serving.disputes.correction import Correction, known_on, refuse_unfit
 from serving.disputes.record import Dispute, decide, list_disputes, read_dispute, read_file, receive, take_up
 from serving.http.body import json_body
@@ -99,7 +99,7 @@ def take_up_one(service: InService, caller: Decider, dispute_id: str) -> Dispute
 
 @router.post("/{dispute_id}/decision", response_model=DisputeBody, response_description="The dispute", summary="Decide a dispute")
 def decide_one(
-    service: InService, caller: Decider, dispute_id: str, wanted: Annotated[DecisionRequest, Depends(json_body(DecisionRequest))]
+    service: InService, caller: Decider, dispute_id: str, wanted: Annotated[AnswerRequest, Depends(json_body(AnswerRequest))]
 ) -> DisputeBody:
     """Decide, with a reason, in the name of the key. An upheld dispute of a row brings the whole row as it should read.
 
@@ -113,7 +113,7 @@ def decide_one(
         return dispute_body(decide(connection, caller, found.row.id, wanted.outcome, wanted.reason, kept))
 
 
-def _correction(service: Service, found: Dispute, wanted: DecisionRequest) -> bytes | None:
+def _correction(service: Service, found: Dispute, wanted: AnswerRequest) -> bytes | None:
     """Return the correction as it is kept, tried on the stored ledger; none where nothing is to be corrected."""
     is_due = found.row.kind == "row" and wanted.outcome == "upheld"
     if is_due != (wanted.correction is not None):

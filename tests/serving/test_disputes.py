@@ -28,6 +28,7 @@ from serving.audit.replay import replay
 from serving.disputes.rescoring import Corrections
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.swap.holder import try_out
 from serving.webhooks.delivery import deliver_due
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
@@ -99,7 +100,8 @@ def court(parts: Path, bundle: ScoringBundle, store: Store, owner: Store, tmp_pa
     shutil.copytree(parts / "ledger", place)
     ledger, keys = open_ledger(place), SigningKeys.draw()
     settings = ServiceSettings(webhooks_to_any_address=True, rate_burst=100_000, rate_per_second=10_000)
-    app = create_app(settings, bundle, ledger, store, keys, place)
+    app = create_app(settings, bundle, ledger, store, keys, ledger_path=place)
+    try_out(bundle, ledger)
     yield Court(app, ledger, parts / "tables", owner, keys)
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from credit.abstention import stand
 from credit.errors import BundleInvalid, CannotWrite, NotEnoughHistory, PolicyInvalid, TableUnreadable
 from credit.policy import PolicyHistory
 from features.ledger import Ledger
@@ -95,6 +97,29 @@ def test_the_trainers_own_numbers_come_out_again(world: World, dossier: Dossier)
         assert measures[ours]["value"] == pytest.approx(world.result.measures[theirs], rel=1e-8)
     assert measures["psi.score"]["value"] == pytest.approx(world.result.measures["score_psi"], abs=0.005)
     assert np.array_equal(dossier.sample.scores.points, world.result.scores.points)
+
+
+def test_certainty_is_what_the_service_would_say_of_every_row(world: World, dossier: Dossier) -> None:
+    """Counted again from the bundle's own answer, row by row."""
+    found, sample, bundle = dossier.document["certainty"], dossier.sample, world.result.bundle
+    assert bundle.intervals is not None
+    assert (found["status"], found["level"]) == ("measured", bundle.intervals.policy.interval_level)
+    said = []
+    for pd, row in zip(sample.scores.pd.tolist(), sample.frame.values[sample.test].tolist(), strict=True):
+        interval = bundle.intervals.around(pd, row)
+        standing = stand(pd, interval, cutoff_pd=found["cutoff_pd"], is_thin=bundle.intervals.is_thin(row))
+        said.append((standing.recommendation, bundle.grades.grade(pd).name, interval))
+    by_stance = {one["label"]: one for one in found["stances"]}
+    assert {label: one["rows"] for label, one in by_stance.items()} == Counter(stance for stance, _, _ in said)
+    for one in found["groups"]["grade"]:
+        of_grade = [(interval.low, interval.high) for _, grade, interval in said if grade == one["label"]]
+        assert (one["mean_low"], one["mean_high"]) == pytest.approx(tuple(np.mean(of_grade, axis=0)), rel=1e-8)
+        assert one["mean_low"] <= one["mean_pd"] <= one["mean_high"]
+        assert one["is_beyond"] == (one["rate_high"] < one["mean_low"] or one["rate_low"] > one["mean_high"])
+    assert sum(one["rows"] for one in found["groups"]["size"]) == len(said)
+    without = validate(dataclasses.replace(bundle, intervals=None), world.tables, ledger=world.ledger)
+    assert without.document["certainty"] == {"status": "not_in_bundle"}
+    assert "no_intervals" in {one["code"] for one in without.document["findings"]}
 
 
 def test_every_gated_measure_stands_in_its_shape(dossier: Dossier) -> None:

@@ -26,6 +26,7 @@ def find(document: Mapping[str, Any], limits: Limits) -> list[Finding]:
     found = [
         *_data(document["data"]),
         *_grades(document["calibration"], limits),
+        *_certainty(document["certainty"]),
         *_measures(document["measures"], limits),
         *_stability(document["stability"]),
         *_fairness(document["fairness"], limits),
@@ -66,6 +67,16 @@ def _grades(calibration: Mapping[str, Any], limits: Limits) -> Iterator[Finding]
         outside = [group["label"] for group in groups if group["is_outside"]]
         if outside and dimension not in ("grade",):
             yield _finding("groups_outside", Severity.YELLOW, dimension=dimension, labels=outside, of=len(groups))
+
+
+def _certainty(certainty: Mapping[str, Any]) -> Iterator[Finding]:
+    if certainty["status"] != "measured":
+        yield _finding("no_intervals", Severity.YELLOW)
+        return
+    for dimension, groups in certainty["groups"].items():
+        beyond = [group["label"] for group in groups if group["is_beyond"]]
+        if beyond:
+            yield _finding("intervals_missed", Severity.YELLOW, dimension=dimension, labels=beyond, of=len(groups))
 
 
 def _measures(measures: Mapping[str, Any], limits: Limits) -> Iterator[Finding]:

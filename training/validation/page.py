@@ -20,6 +20,7 @@ SECTIONS = (
     "discrimination",
     "grades",
     "calibration",
+    "certainty",
     "stability",
     "fairness",
     "monotone",

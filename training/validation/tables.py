@@ -64,6 +64,10 @@ _GROUPS = (
     "label:label rows:count suppliers:count bads:count bad_rate:pd rate_low..rate_high:pd mean_pd:pd is_outside:outside "
     "auc:three auc_low..auc_high:three slope:estimate intercept:estimate brier:four log_loss:four ece:four ece_by_luck:four"
 )
+_CERTAINTY = (
+    "label:label rows:count suppliers:count mean_pd:pd mean_low..mean_high:pd median_width:pd bads:count bad_rate:pd "
+    "rate_low..rate_high:pd is_beyond:outside refer_share:percent"
+)
 _FAIRNESS = (
     "label:label suppliers:count is_reference:flag is_small:small approval_rate:percent ratio:three ratio_low..ratio_high:three "
     "ratio_of_goods:three bad_rate:pd mean_pd:pd calibration_gap:gap gap_low..gap_high:gap"
@@ -97,6 +101,8 @@ def tables_of(document: Mapping[str, Any]) -> Mapping[str, Table]:
             calibration["grades"],
         ),
         *(_table(f"groups.{dimension}", _GROUPS, rows) for dimension, rows in calibration["groups"].items()),
+        _table("stances", _CERTAINTY.removesuffix(" refer_share:percent"), document["certainty"].get("stances", ())),
+        *(_table(f"certainty.{dimension}", _CERTAINTY, rows) for dimension, rows in document["certainty"].get("groups", {}).items()),
         _table("score_by_vintage", "as_of:text rows:count psi:three bound:three drift:light", stability["score_by_vintage"]),
         _table(
             "stability",
