@@ -29,7 +29,7 @@ from serving.app import create_app
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
-from serving.disputes.rescoring import Corrections
+from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
 from serving.schemas import Purpose
@@ -122,7 +122,7 @@ def serve(
     with _ending_in_order(), _listen(settings.host, settings.port) as listener:
         log_to()
         model = _open_bundle(bundle, trusted_key, allow_unsigned=allow_unsigned)
-        facts = open_ledger(ledger)
+        was_stored, facts = stored(ledger), open_ledger(ledger)
         tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
         # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
         try_out(model, facts)
@@ -141,7 +141,7 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with Follower(app.state.exchange, store, settings.bundle_seconds), beside(_jobs(app)):
+                with Follower(app.state.exchange, store, settings.bundle_seconds), beside(_jobs(app, was_stored)):
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -150,11 +150,11 @@ def serve(
                 owner.close()
 
 
-def _jobs(app: FastAPI) -> list[Job]:
+def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:
     """Return what the service does beside answering."""
     service: Service = app.state.service
     root, guard = service.keys.webhook_root, service.settings.webhook_guard
-    corrections = Corrections(app.state.holder)
+    corrections = Corrections(app.state.holder, was_stored)
     return [
         Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
         Job("corrections", CORRECTION_SECONDS, corrections.run),

@@ -34,6 +34,8 @@ from serving.webhooks.events import Event
 from serving.webhooks.outbox import tell
 
 AT_ONCE: Final = 50
+Stored = tuple[int, int]
+"""Inode and time of a stored manifest, which a later one does not share."""
 _TO_CORRECT = text("SELECT * FROM disputes_to_correct()")
 _TO_RESCORE = text("SELECT * FROM disputes_to_rescore()")
 _RESTING = text("SELECT * FROM scores_resting_on(:dispute, :most)")
@@ -77,10 +79,10 @@ def rescore(service: Service) -> int:
 class Corrections:
     """The work beside the service: correct the stored ledger, open what is stored anew where it changed, score again."""
 
-    def __init__(self, holder: Holder) -> None:
-        """Work for the application of the holder."""
+    def __init__(self, holder: Holder, opened: Stored | None) -> None:
+        """Work for the application of the holder; ``opened`` is what was stored (`stored`) before its ledger was opened."""
         self._holder = holder
-        self._opened = _state(holder.current.ledger_path)
+        self._opened = opened
 
     def run(self) -> bool:
         """Do what there is to do, and say whether there was anything."""
@@ -91,22 +93,22 @@ class Corrections:
     def follow_ledger(self) -> int:
         """Put the stored ledger in service if another was stored since; requests under way end with the one they began with."""
         path = self._holder.current.ledger_path
-        stored = _state(path)
-        if path is None or stored is None or stored == self._opened:
+        found = stored(path)
+        if path is None or found is None or found == self._opened:
             return 0
         try:
             ledger = open_ledger(path)
         except LedgerUnreadable:
-            if _state(path) != stored:  # written once more while it was opened
+            if stored(path) != found:  # written once more while it was opened
                 return 0
             raise
         self._holder.exchange(ledger=ledger)
-        self._opened = stored
+        self._opened = found
         log.info("ledger exchanged")
         return 1
 
 
-def _state(path: Path | None) -> tuple[int, int] | None:
+def stored(path: Path | None) -> Stored | None:
     """Return what tells one stored manifest from another, None where there is none."""
     try:
         found = (path / MANIFEST).stat() if path is not None else None

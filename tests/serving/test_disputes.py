@@ -25,7 +25,7 @@ from serving.access.tenants import create_operator, create_supplier
 from serving.app import create_app
 from serving.audit.anchors import verify_chains
 from serving.audit.replay import replay
-from serving.disputes.rescoring import Corrections
+from serving.disputes.rescoring import Corrections, stored
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.swap.holder import try_out
@@ -55,7 +55,7 @@ class Court:
         }
         self.clients = {name: Client(app, Accept_Language="en", X_API_Key=key) for name, key in named.items()}
         self.callers: dict[str, Caller] = {name: authenticate(owner, key) for name, key in named.items()}
-        self.work = Corrections(app.state.holder)
+        self.work = Corrections(app.state.holder, stored(app.state.service.ledger_path))
 
     def score(self, who: str) -> dict[str, Any]:
         purpose = "own_information" if who == "supplier" else "credit_application"
@@ -137,8 +137,8 @@ def test_upheld_corrected_scored_again_linked_and_told(court: Court, owner: Stor
         assert datetime.fromisoformat(new["known_at"]) > datetime.fromisoformat(old["known_at"])
         # what was given stays what it was, in the database and by replay
         with owner.engine.connect() as connection:
-            stored = connection.execute(text("SELECT body FROM scores WHERE id = :id"), {"id": old["id"]}).scalar_one()
-        assert bytes(stored) == kept
+            in_database = connection.execute(text("SELECT body FROM scores WHERE id = :id"), {"id": old["id"]}).scalar_one()
+        assert bytes(in_database) == kept
         bank = court.callers["bank"]
         for body in (old, new):
             assert replay(owner, bundle, bank.tenant_id, body["audit"]["sequence"]).different == ()
