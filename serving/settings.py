@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.webhooks.addresses import Guard
+
 
 class ServiceSettings(BaseSettings):
     """Settings of the service; each can be set as ``LIANXIN_<NAME>`` in the environment.
@@ -39,6 +41,14 @@ class ServiceSettings(BaseSettings):
     """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False
     """Set this behind TLS, so that a browser sends the session over TLS only."""
+
+    webhooks_to_any_address: bool = False
+    """Send webhooks to private addresses too, such as this machine's own; for trying out only, never in production."""
+
+    @property
+    def webhook_guard(self) -> Guard:
+        """Which addresses webhooks are sent to."""
+        return Guard(https_only=self.production, any_address=self.webhooks_to_any_address)
 
     @field_validator("host")
     @classmethod
