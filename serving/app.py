@@ -11,16 +11,19 @@ from serving.access.sessions import Sessions
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.assess import scored_features
+from serving.batches.worker import Worker
 from serving.http.metrics import Metrics
 from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.report.peers import Peers
-from serving.routes import bundle as bundle_route
 from serving.routes import (
+    batches,
     consents,
     decisions,
+    dispute_pages,
+    disputes,
     documentation,
     evidence,
     health,
@@ -33,7 +36,9 @@ from serving.routes import (
     policies,
     report,
     scores,
+    webhooks,
 )
+from serving.routes import bundle as bundle_route
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -51,11 +56,13 @@ def create_app(
     keys: SigningKeys | None = None,
     shelf: Shelf | None = None,
     others: Sequence[ScoringBundle] = (),
+    ledger_path: Path | None = None,
 ) -> FastAPI:
     """Put the application together.
 
     Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
-    is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
+    is no other bundle to put in service, and without the ``ledger_path`` the ledger is stored at no row is corrected. ``others`` are asked
+    whether advice holds under them too.
 
     Raises
     ------
@@ -77,11 +84,15 @@ def create_app(
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
     sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
-    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
+    app.state.service = Service(
+        settings, bundle, ledger, store, sessions, tokens, metrics, keys, keys.salt, peers, tuple(others), ledger_path=ledger_path
+    )
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    every = (scores, evidence, histories, decisions, policies, consents, lookups, oauth, models, health, operations, bundle_route)
-    for routes in (*every, report, pages, documentation):
+    app.state.worker = Worker(app.state.exchange, store)
+    of_suppliers = (scores, evidence, histories, decisions, policies, batches, consents, lookups, disputes, webhooks)
+    every = (*of_suppliers, oauth, models, health, operations, bundle_route)
+    for routes in (*every, report, pages, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -10,13 +10,17 @@ from pydantic.json_schema import models_json_schema
 from serving.access.bodies import ConsentRequest, TokenProblem
 from serving.bank_policies.bodies import ActivationRequest, PolicyRequest, SimulationRequest
 from serving.bank_policies.examples import policy_answers, policy_requests
+from serving.batches.rows import PARQUET
 from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
 from serving.decisions.requests import DecisionRequest, StepRequest
+from serving.disputes.bodies import AnswerRequest, DisputeRequest
+from serving.disputes.examples import answer_request_example, dispute_request_example
 from serving.histories.bodies import HistoryRequest
 from serving.histories.example import history_request_example
 from serving.http.examples import (
     TOKEN_ERRORS,
     answer_examples,
+    batch_file_example,
     bundle_request_example,
     consent_request_example,
     path_examples,
@@ -28,6 +32,8 @@ from serving.http.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
 from serving.swap.bodies import BundleRequest
+from serving.webhooks.bodies import WebhookRequest
+from serving.webhooks.examples import webhook_request_example
 
 DESCRIPTION: Final = (
     "Scores of suppliers from their orders, deliveries and reviews, each with its reasons, and the financing decisions that rest on them. "
@@ -38,13 +44,20 @@ DESCRIPTION: Final = (
 )
 SENT: Final[tuple[type[BaseModel], ...]] = (
     ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest, PolicyRequest, SimulationRequest,
-    ActivationRequest,
+    ActivationRequest, WebhookRequest, DisputeRequest, AnswerRequest,
 )  # fmt: skip
 """Bodies of requests that the framework does not describe itself: it does not read them."""
 _FAILURES: Final = ((500, "internal"), (503, "not_ready"))
 _ALWAYS: Final = ((401, "not_authenticated"), (403, "scope_missing"), (429, "rate_limited"), *_FAILURES)
 _BODY: Final = ((400, "body_not_json"), (413, "body_too_large"), (415, "media_type_refused"), (422, "validation_failed"))
 _CREATE: Final = (*_BODY, (400, "idempotency_key_missing"), (422, "idempotency_key_reused"), *_ALWAYS)
+_FINISHED: Final = (
+    (404, "batch_unknown"),
+    (409, "batch_unfinished"),
+    (409, "batch_failed"),
+    (422, "validation_failed"),
+    *_ALWAYS,
+)
 PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/scores", "post"): (
         (403, "consent_missing"),
@@ -86,6 +99,21 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
+    ("/v1/batches", "post"): (
+        (400, "batch_unreadable"),
+        (400, "body_not_json"),
+        (400, "idempotency_key_missing"),
+        (409, "request_in_flight"),
+        (409, "too_many_batches"),
+        (413, "body_too_large"),
+        (415, "media_type_refused"),
+        (422, "validation_failed"),
+        (422, "idempotency_key_reused"),
+        *_ALWAYS,
+    ),
+    ("/v1/batches/{batch_id}", "get"): ((404, "batch_unknown"), *_ALWAYS),
+    ("/v1/batches/{batch_id}/results", "get"): _FINISHED,
+    ("/v1/batches/{batch_id}/errors", "get"): _FINISHED,
     ("/v1/policies", "post"): ((409, "request_in_flight"), (422, "policy_invalid"), *_CREATE),
     ("/v1/policies", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/v1/policies/{policy_id}", "get"): ((404, "policy_unknown"), *_ALWAYS),
@@ -131,6 +159,27 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/consents", "post"): ((404, "bank_unknown"), *_CREATE),
     ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
+    ("/v1/webhooks", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks", "post"): ((422, "webhook_url_refused"), (422, "webhooks_too_many"), *_CREATE),
+    ("/v1/webhooks/{webhook_id}", "get"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}", "delete"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/secret", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/test", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages", "get"): ((404, "webhook_unknown"), (422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}", "get"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}/replay", "post"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/disputes", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/disputes", "post"): ((404, "score_unknown"), (422, "row_unknown"), *_CREATE),
+    ("/v1/disputes/{dispute_id}", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/file", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/review", "post"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/decision", "post"): (
+        (404, "dispute_unknown"),
+        (409, "dispute_decided"),
+        (422, "correction_refused"),
+        *_BODY,
+        *_ALWAYS,
+    ),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/v1/operations/bundle", "get"): _ALWAYS,
     ("/v1/operations/bundle", "post"): (
@@ -192,7 +241,7 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/scores": ("ScoreRequest", request_example(service)),
         "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
@@ -200,10 +249,14 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
         "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
         **policy_requests(service),
+        "/v1/webhooks": ("WebhookRequest", webhook_request_example()),
+        "/v1/disputes": ("DisputeRequest", dispute_request_example()),
+        "/v1/disputes/{dispute_id}/decision": ("AnswerRequest", answer_request_example()),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    schema["paths"]["/v1/batches"]["post"]["requestBody"] = {"required": True, "content": _batch_file(service)}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
     for (path, method), example in (answer_examples(service) | decision_answers(service) | policy_answers(service)).items():
@@ -219,6 +272,20 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         good = next(status for status in operation["responses"] if status.startswith("2"))
         for content in operation["responses"][good]["content"].values():
             content["example"] = example
+    for name in ("results", "errors"):
+        content = schema["paths"][f"/v1/batches/{{batch_id}}/{name}"]["get"]["responses"]["200"]["content"]
+        content["application/x-ndjson"] = {"schema": {"type": "string"}, "example": '{"row": 1, ...}\n'}
+        if name == "results":
+            content[PARQUET] = {"schema": {"type": "string", "format": "binary"}, "example": "PAR1..."}
+
+
+def _batch_file(service: Service) -> dict[str, Any]:
+    """Describe the file of a batch."""
+    told = "One column supplier_id, and if you like one as_of (YYYY-MM-DD)."
+    return {
+        "text/csv": {"schema": {"type": "string", "description": told}, "example": batch_file_example(service)},
+        PARQUET: {"schema": {"type": "string", "format": "binary", "description": told}, "example": "PAR1..."},
+    }
 
 
 def _token_form() -> dict[str, Any]:

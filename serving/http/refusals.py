@@ -100,6 +100,38 @@ class CrossSiteRefused(ServiceRefusal):
     """A form was sent from another site."""
 
 
+class WebhookUrlRefused(ServiceRefusal):
+    """A webhook's URL is not of the form that is sent to, or leads to an address that is not public."""
+
+
+class WebhookUnknown(ServiceRefusal):
+    """The tenant has no webhook of that id, or it is removed."""
+
+
+class WebhooksTooMany(ServiceRefusal):
+    """The tenant has as many webhooks as it may; ``limit`` among the facts says how many."""
+
+
+class MessageUnknown(ServiceRefusal):
+    """The webhook has no message of that id."""
+
+
+class DisputeUnknown(ServiceRefusal):
+    """There is no dispute of that id among those the caller may see, or it has no file."""
+
+
+class DisputeDecided(ServiceRefusal):
+    """The dispute is decided already, otherwise or by another."""
+
+
+class RowUnknown(ServiceRefusal):
+    """No such row went into the score."""
+
+
+class CorrectionRefused(ServiceRefusal):
+    """A decision brings no correction where it must or one where it must not, or one of another row, or one the ledger cannot take."""
+
+
 class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
@@ -225,3 +257,28 @@ class BundleUnusable(BundleRefusal):
 
 class ExchangeUnderWay(BundleRefusal):
     """Another bundle is being tried at this moment."""
+
+
+class BatchUnreadable(ServiceRefusal):
+    """An upload cannot be read as a batch; ``code`` says why."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """Take the stable code of the rule, and facts its words mention."""
+        super().__init__(code, **facts)
+        self.code, self.errors = code, [FieldError("", code, facts)]
+
+
+class BatchUnknown(ServiceRefusal):
+    """There is no batch of that id."""
+
+
+class BatchUnfinished(ServiceRefusal):
+    """Some rows of the batch are not done yet."""
+
+
+class BatchFailed(ServiceRefusal):
+    """The batch could not be finished; its ``failed_code`` says why."""
+
+
+class TooManyBatches(ServiceRefusal):
+    """So many batches of the tenant have not ended."""
