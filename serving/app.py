@@ -13,7 +13,7 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
-from serving.routes import consents, documentation, health, lookups, models, oauth, operations, pages, scores
+from serving.routes import consents, desk, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -41,7 +41,7 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
     tokens = Tokens((keys or SigningKeys.draw()).token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics)
-    for routes in (scores, consents, lookups, oauth, models, health, operations, pages, documentation):
+    for routes in (scores, consents, lookups, oauth, models, health, operations, pages, desk, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -35,6 +35,9 @@ class ServiceSettings(BaseSettings):
     """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False
     """Set this behind TLS, so that a browser sends the session over TLS only."""
+
+    mlflow_url: HttpUrl | None = None
+    """Where people open MLflow; the desk's pages link to the run of the model in service."""
 
     @field_validator("host")
     @classmethod

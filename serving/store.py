@@ -107,7 +107,7 @@ class Store:
             row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
             if row is None:
                 raise ScoreUnknown
-            _note_score(connection, caller.tenant_id, "read", record_of_row(row))
+            note_score(connection, caller.tenant_id, "read", record_of_row(row))
         return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
@@ -149,7 +149,7 @@ class Store:
                 if kept.request_digest != asked:
                     raise IdempotencyKeyReused
                 first = connection.execute(select(scores).where(scores.c.id == kept.score_id)).one()
-                _note_score(connection, caller.tenant_id, "read", record_of_row(first))
+                note_score(connection, caller.tenant_id, "read", record_of_row(first))
                 return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
             record = make(connection)
             body = _keep(connection, caller, record)
@@ -211,7 +211,7 @@ def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
     connection.execute(_ADD_SCORE, kept)
     place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
     connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
-    _note_score(connection, caller.tenant_id, "score", record)
+    note_score(connection, caller.tenant_id, "score", record)
     return body
 
 
@@ -252,7 +252,7 @@ def note_lookup(
     connection.execute(_ADD_LOOKUP, {"tenant_id": tenant_id, "operation": operation, **values})
 
 
-def _note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
+def note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
     """Write down a look at a score, kept or new."""
     note_lookup(
         connection,

@@ -33,7 +33,7 @@ from serving.store import note_lookup
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 BARS = 12
-_FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
+FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
 Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
 
 
@@ -145,7 +145,7 @@ async def log_in(request: Request, service: InService, lang: Lang = None) -> Res
     """Take the key from the form and begin a session."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSiteRefused
-    raw = await read_bytes(request, _FORM)
+    raw = await read_bytes(request, FORM)
     form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=8)
     next_page = local_path(form.get("next", [""])[0])
     try:

@@ -1,0 +1,120 @@
+"""The desk's first pages: the portfolio, and one supplier's file."""
+
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Annotated, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from starlette.exceptions import HTTPException
+
+from serving.access.caller import Scope
+from serving.access.tiers import reaches
+from serving.desk.frame import InDesk, path_of
+from serving.desk.portfolio import Alert, Order, Wanted, names_of, page_after, read_portfolio, search, select_holdings, totals_by_grade
+from serving.desk.supplier_file import find_score, leave_of, read_supplier, rows_behind
+from serving.explain import catalog_entry
+from serving.schemas import SUPPLIER_ID_PATTERN
+from serving.store import note_score
+
+router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
+Short = Annotated[str | None, Query(max_length=64)]
+SupplierId = Annotated[str, Path(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)]
+BARS = 12
+ROWS = 50
+"""So many contributions are drawn, and so many rows behind a number shown."""
+
+
+@router.get("")
+def show_portfolio(
+    desk: InDesk,
+    q: Short = None,
+    grade: Annotated[str | None, Query(max_length=8)] = None,
+    alert: Alert | None = None,
+    order: Order = Order.SUPPLIER,
+    after: Short = None,
+) -> Response:
+    """Show the suppliers with a live consent, what they scored and what was lent to them."""
+    desk.needs(Scope.SCORE_READ)
+    service = desk.service
+    with service.store.begin(desk.caller) as connection:
+        held = read_portfolio(connection, desk.caller, service.ledger, service.bundle)
+    found = search(service.ledger, held, q) if q and q.strip() else None
+    wanted = Wanted(order, grade, alert, found)
+    selected = select_holdings(held, wanted)
+    shown, next_after = page_after(selected, after)
+    chosen = {"q": q or None, "grade": grade, "alert": alert, "order": None if order is Order.SUPPLIER else order}
+    count = Counter(alert for each in held for alert in each.alerts)
+
+    def link(**changed: str | None) -> str:
+        return path_of(**chosen | changed)
+
+    return desk.page(
+        "home.html.j2",
+        here=path_of(**chosen, after=after),
+        holdings=shown,
+        names=names_of(service.ledger, shown),
+        totals=totals_by_grade(held, service.bundle),
+        alerts=[(alert.value, count[alert]) for alert in Alert if count[alert]],
+        wanted=wanted,
+        is_filtered=len(selected) < len(held),
+        selected=len(selected),
+        count=len(held),
+        q=q,
+        link=link,
+        next_after=next_after,
+        has_before=after is not None,
+        latest_as_of=service.ledger.latest_as_of,
+    )
+
+
+@router.get("/suppliers/{supplier_id}")
+def show_supplier(desk: InDesk, supplier_id: SupplierId, score: UUID | None = None, said: Literal["scored"] | None = None) -> Response:
+    """Show one supplier's file: its newest score on record, or the one named."""
+    desk.needs(Scope.SCORE_READ, Scope.REPORT_READ)
+    service = desk.service
+    with service.store.begin(desk.caller) as connection:
+        file = read_supplier(desk, connection, supplier_id, score)
+    parts = file.score.parts if file.score else ()
+    rest = {"count": len(parts[BARS:]), "points": sum((part.points for part in parts[BARS:]), Decimal(0))}
+    return desk.page(
+        "supplier.html.j2",
+        here=path_of("suppliers", supplier_id, score=score),
+        file=file,
+        top_parts=parts[:BARS],
+        rest=rest,
+        shown=desk.shown,
+        said=said and f"desk.said.{said}",
+        can_score=False,
+        ways=[("report", f"/report/{quote(supplier_id, safe='')}")],
+        latest_as_of=service.ledger.latest_as_of,
+    )
+
+
+@router.get("/suppliers/{supplier_id}/scores/{score_id}/{feature}")
+def show_rows(desk: InDesk, supplier_id: SupplierId, score_id: UUID, feature: Annotated[str, Path(max_length=100)]) -> Response:
+    """Show the orders, deliveries, reviews or invoices behind one number of a score."""
+    desk.needs(Scope.SCORE_READ, Scope.REPORT_READ)
+    with desk.service.store.begin(desk.caller) as connection:
+        leave, _ = leave_of(connection, desk.caller, supplier_id)
+        record = find_score(connection, supplier_id, score_id)
+        note_score(connection, desk.caller.tenant_id, "read", record)
+    bundle = desk.service.bundle
+    names = [part["feature"] for part in json.loads(record.body)["contributions"]]
+    if feature not in names or feature not in bundle.names or not reaches(leave.tier, feature):
+        raise HTTPException(404)
+    entry = catalog_entry(bundle, feature)
+    return desk.page(
+        "rows.html.j2",
+        here=path_of("suppliers", supplier_id, "scores", str(score_id), feature),
+        supplier_id=supplier_id,
+        score_id=score_id,
+        as_of=record.as_of,
+        label=(str(entry["label_zh"]), str(entry["label_en"])),
+        unit=str(entry["unit"]),
+        value=record.feature_values[names.index(feature)],
+        tables=rows_behind(desk, record, feature, leave, ROWS),
+        shown=desk.shown,
+    )
