@@ -103,7 +103,8 @@ class Turnover:
 class Invoice:
     """A receivable of the supplier on one buyer; an electronic voucher where ``is_voucher``.
 
-    ``is_financed_elsewhere``: its fingerprint is already held for another financing. ``is_large_buyer``: the law sets its payment term.
+    ``is_financed_elsewhere``: its fingerprint is already held for another financing; ``is_similar_elsewhere``: one of the same number with
+    another amount or date is. ``is_large_buyer``: the law sets its payment term.
     """
 
     number: str
@@ -118,6 +119,7 @@ class Invoice:
     is_disputed: bool = False
     is_related_party: bool = False
     is_financed_elsewhere: bool = False
+    is_similar_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an invoice that contradicts itself."""
@@ -145,6 +147,7 @@ class PurchaseOrder:
     is_delivered: bool = False
     is_related_party: bool = False
     is_financed_elsewhere: bool = False
+    is_similar_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an order that contradicts itself."""
@@ -172,6 +175,7 @@ class StockLot:
     is_insured: bool
     keeps_until: date | None = None
     is_pledged_elsewhere: bool = False
+    is_similar_elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a lot without units, price or name."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from credit.application import Invoice, PurchaseOrder, StockLot
 from credit.derivation import Line, Operation, Term
 from credit.rule import Effect, RuleFired, fire
 from credit.worksheet import Worksheet
@@ -61,6 +62,11 @@ def counted_by_group(
 def last_money(sheet: Worksheet, days: Sequence[Term]) -> Line | None:
     """Return the days until the last eligible thing turns to money; None where nothing is eligible."""
     return sheet.work_out("collateral.days", Operation.GREATEST, days, "days") if days else None
+
+
+def similar(eligible: Sequence[Invoice | PurchaseOrder | StockLot]) -> tuple[RuleFired, ...]:
+    """Send to a person each eligible thing that has the number of a document financed elsewhere, with another amount or date."""
+    return tuple(fire("SIMILAR_FINANCED", item.number) for item in eligible if item.is_similar_elsewhere)
 
 
 def days_of(days: int) -> Term:

@@ -1,7 +1,7 @@
 """Approve, refer or decline, and on which terms? The step of the walk that decides: a recommendation, worked out line by line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -18,11 +18,11 @@ from credit.application import (
     product_of,
 )
 from credit.collateral import Collateral, ItemVerdict
-from credit.derivation import Line, Term
+from credit.derivation import Line, Operation, Term
 from credit.financing_policy import FinancingPolicy
 from credit.limit import limit_of, tenor_of
 from credit.price import rate_of
-from credit.purchase_orders import Payout, payouts, purchase_orders
+from credit.purchase_orders import Milestone, Payout, payouts, purchase_orders
 from credit.receivables import receivables
 from credit.risk import expected_loss, request_lines, risk, standing_rules, turnover_rules
 from credit.rule import Effect, RuleFired, fire
@@ -81,6 +81,35 @@ class Decision:
     def canonical(self) -> bytes:
         """Return the bytes that stand for it, to be stored and compared with a replay: JSON, keys sorted, no float."""
         return json.dumps(self.record(), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def decision_of(record: Mapping[str, Any]) -> Decision:
+    """Return the decision a `record` was made of, as it was decided then; inputs of lines bear their codes as names, as in the record."""
+    told = dict(record)
+    told["product"], told["outcome"] = Product(told["product"]), Recommendation(told["outcome"])
+    told["as_of"] = date.fromisoformat(told["as_of"])
+    told["terms"] = None if told["terms"] is None else terms_of(told["terms"])
+    told["rules_fired"] = tuple(_rule_of(rule) for rule in told["rules_fired"])
+    told["items"] = tuple(ItemVerdict(i["number"], i["amount"], tuple(_rule_of(rule) for rule in i["rules"])) for i in told["items"])
+    told["derivation"] = tuple(_line_of(line) for line in told["derivation"])
+    return Decision(**told)
+
+
+def terms_of(record: Mapping[str, Any]) -> Terms:
+    """Return the terms a record holds."""
+    payouts = tuple(Payout(part["order"], Milestone(part["milestone"]), part["amount"]) for part in record["payouts"])
+    top_up = None if record["top_up"] is None else TopUpTerms(**record["top_up"])
+    return Terms(**{**record, "payouts": payouts, "top_up": top_up})
+
+
+def _rule_of(record: Mapping[str, Any]) -> RuleFired:
+    return RuleFired(**{**record, "effect": Effect(record["effect"])})
+
+
+def _line_of(record: Mapping[str, Any]) -> Line:
+    inputs = tuple(Term(term["code"], term["value"], term["unit"], term["code"], term["code"]) for term in record["inputs"])
+    plain = {name: record[name] for name in ("code", "zh", "en", "value", "unit", "rule", "source")}
+    return Line(operation=Operation(record["operation"]), inputs=inputs, **plain)
 
 
 def decide(application: Application, supplier: ScoredSupplier, turnover: Turnover, policy: FinancingPolicy) -> Decision:

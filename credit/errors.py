@@ -28,6 +28,18 @@ class StepNotAllowed(LianxinError):
     """A referral or an override may not take this step: from this state, by this person, or to these terms."""
 
 
+class SecondPersonNeeded(StepNotAllowed):
+    """A proposal is confirmed or refused by another person than the one who made it."""
+
+
+class ReasonMissing(StepNotAllowed):
+    """A step's reason says too little."""
+
+
+class TermsOutOfBounds(StepNotAllowed):
+    """No person may grant these terms: beyond the statute, or against what is financed elsewhere."""
+
+
 class TableUnreadable(LianxinError):
     """A table cannot be read at all, lacks a required column, or loses more rows than the stated share."""
 

@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from credit.application import PurchaseOrder, PurchaseOrdersApplication, Turnover
-from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of, last_money
+from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of, last_money, similar
 from credit.derivation import Line, Operation, Term
 from credit.double_financing import canonical_number
 from credit.rule import RuleFired, fire
@@ -40,7 +40,7 @@ def purchase_orders(application: PurchaseOrdersApplication, turnover: Turnover, 
         groups.setdefault(order.buyer_id, []).append(_amount(order))
     whole, counted, fired = counted_by_group(sheet, groups, lambda _: sheet.policy("purchase_orders.buyer_share_cap"))
     days = [_days_to_money(order, as_of) for order in eligible]
-    return Collateral(verdicts, whole, counted, last_money(sheet, days), fired + _overtrading(whole, turnover, sheet))
+    return Collateral(verdicts, whole, counted, last_money(sheet, days), similar(eligible) + fired + _overtrading(whole, turnover, sheet))
 
 
 def payouts(application: PurchaseOrdersApplication, collateral: Collateral, limit: Line, sheet: Worksheet) -> tuple[Payout, ...]:

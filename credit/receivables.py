@@ -7,7 +7,7 @@ the supplier's decision moves.
 from datetime import date
 
 from credit.application import Invoice, ReceivablesApplication
-from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of, last_money
+from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of, last_money, similar
 from credit.derivation import Line, Term
 from credit.double_financing import canonical_number
 from credit.period import months_after
@@ -39,7 +39,11 @@ def receivables(application: ReceivablesApplication, sheet: Worksheet) -> Collat
         if _is_long(invoice, sheet)
     )
     return Collateral(
-        verdicts, whole, counted, last_money(sheet, [_days_to_due(invoice, as_of) for invoice in eligible]), notes + long + capped
+        verdicts,
+        whole,
+        counted,
+        last_money(sheet, [_days_to_due(invoice, as_of) for invoice in eligible]),
+        notes + long + similar(eligible) + capped,
     )
 
 

@@ -1,4 +1,4 @@
-"""How does a person take a decision over? Referral and override as steps of a case: who, when, why, and always a second person.
+"""How does a person take a decision over, and what becomes of it? Steps of a case: who, when, why, and to override, a second person.
 
 A case never loses a step: each transition returns a new case with the step added. Time and policy are arguments.
 """
@@ -8,20 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from credit.application import ScoredSupplier
 from credit.decision import Decision, Recommendation, Terms
-from credit.errors import StepNotAllowed
+from credit.errors import ReasonMissing, SecondPersonNeeded, StepNotAllowed, TermsOutOfBounds
 from credit.financing_policy import FinancingPolicy
 from credit.money import PPM
+from credit.risk import expected_loss, risk
+from credit.worksheet import Worksheet
 
 
 class Stage(StrEnum):
-    """Where a case stands; the last two are final."""
+    """Where a case stands: with a person (the first three), decided (the next two), or what became of an approval."""
 
     RECOMMENDED = "recommended"
     REFERRED = "referred"
     PROPOSED = "proposed"
     ACCEPTED = "accepted"
     OVERRIDDEN = "overridden"
+    TAKEN = "taken"
+    WITHDRAWN = "withdrawn"
+    REPAID = "repaid"
 
 
 class Act(StrEnum):
@@ -32,6 +38,9 @@ class Act(StrEnum):
     PROPOSE = "propose"
     CONFIRM = "confirm"
     REJECT = "reject"
+    TAKE = "take"
+    WITHDRAW = "withdraw"
+    REPAY = "repay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,71 @@ def reject(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingP
     return replace(case, stage=Stage.REFERRED, steps=(*case.steps, step))
 
 
+def take(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingPolicy) -> Case:
+    """Return the case of a financing that is paid out; only what was approved in the end can be taken."""
+    step = _step(case, Act.TAKE, by, reason, at, policy, _DECIDED)
+    if case.outcome is not Recommendation.APPROVE:
+        raise StepNotAllowed(f"take is possible where the outcome is approve; it is {case.outcome}: apply anew")
+    return replace(case, stage=Stage.TAKEN, steps=(*case.steps, step))
+
+
+def withdraw(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingPolicy) -> Case:
+    """Return the case of an application that is given up before anything was paid out."""
+    step = _step(case, Act.WITHDRAW, by, reason, at, policy, _OPEN | _DECIDED)
+    return replace(case, stage=Stage.WITHDRAWN, steps=(*case.steps, step))
+
+
+def repay(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingPolicy) -> Case:
+    """Return the case of a financing that is paid back in full."""
+    step = _step(case, Act.REPAY, by, reason, at, policy, {Stage.TAKEN})
+    return replace(case, stage=Stage.REPAID, steps=(*case.steps, step))
+
+
+def exposure(case: Case) -> int:
+    """Return what the case counts with in what the supplier owes the bank, in fen: the whole limit until it is paid back or given up.
+
+    While a person has it, the larger of what is recommended and what is proposed.
+    """
+    if case.stage in {Stage.WITHDRAWN, Stage.REPAID}:
+        return 0
+    if case.stage not in _OPEN:
+        return case.terms.limit if case.terms is not None else 0
+    proposed = case.steps[-1].terms if case.stage is Stage.PROPOSED else None
+    return max(terms.limit if terms is not None else 0 for terms in (case.decision.terms, proposed))
+
+
+def is_closed(case: Case) -> bool:
+    """Say whether nothing can become of the case any more, so that its documents are free for another financing."""
+    return case.stage in {Stage.WITHDRAWN, Stage.REPAID} or case.outcome is Recommendation.DECLINE
+
+
+def override_terms(
+    decision: Decision,
+    supplier: ScoredSupplier,
+    policy: FinancingPolicy,
+    *,
+    limit: int,
+    advance_rate: int,
+    annual_rate: int,
+    tenor_days: int,
+) -> Terms:
+    """Return the terms a person proposes, with the expected loss worked out as for a recommendation.
+
+    Payouts by milestone and top-up thresholds are the recommendation's, which an override does not work out anew: they are left to the
+    contract.
+    """
+    sheet = Worksheet(policy)
+    parts = risk(decision.product, supplier, sheet)
+    amount, days = (
+        sheet.given(code, value, unit, "proposal") for code, value, unit in (("limit", limit, "fen"), ("tenor_days", tenor_days, "days"))
+    )
+    return Terms(limit, advance_rate, annual_rate, tenor_days, expected_loss(amount, days, parts, sheet).value)
+
+
+_OPEN = {Stage.RECOMMENDED, Stage.REFERRED, Stage.PROPOSED}
+_DECIDED = {Stage.ACCEPTED, Stage.OVERRIDDEN}
+
+
 def same_person(one: str, other: str) -> bool:
     """Say whether two names of persons are one person's: width, case and space do not tell them apart.
 
@@ -119,7 +193,7 @@ def same_person(one: str, other: str) -> bool:
 def _by_second_person(case: Case, act: Act, by: str, reason: str, at: datetime, policy: FinancingPolicy) -> Step:
     step = _step(case, act, by, reason, at, policy, {Stage.PROPOSED})
     if same_person(by, case.steps[-1].by):
-        raise StepNotAllowed(f"{act} needs a second person: the proposal was made by the same one; ask another")
+        raise SecondPersonNeeded(f"{act} needs a second person: the proposal was made by the same one; ask another")
     return step
 
 
@@ -132,7 +206,7 @@ def _step(case: Case, act: Act, by: str, reason: str, at: datetime, policy: Fina
     least = policy.value("financing.least_reason_signs")
     found = sum(1 for sign in reason if unicodedata.category(sign)[0] in "LN")
     if found < least:
-        raise StepNotAllowed(f"{act} needs a reason of at least {least} letters or digits, found {found}: say why")
+        raise ReasonMissing(f"{act} needs a reason of at least {least} letters or digits, found {found}: say why")
     if at.utcoffset() is None or (case.steps and at < case.steps[-1].at):
         raise StepNotAllowed(f"{act} needs a time with its zone, not before the last step, found {at.isoformat()}: correct the clock")
     return Step(act, by, at, reason)
@@ -151,9 +225,9 @@ def _refuse_beyond_statute(decision: Decision, terms: Terms, policy: FinancingPo
     )
     for name, found, bound, rule in bounds:
         if found > bound:
-            raise StepNotAllowed(f"{name} must not be above {bound} by {rule}, found {found}: no override goes beyond it")
+            raise TermsOutOfBounds(f"{name} must not be above {bound} by {rule}, found {found}: no override goes beyond it")
     if terms.limit < 1 or terms.tenor_days < 1 or terms.annual_rate < 0:
-        raise StepNotAllowed(f"an approval needs a limit and a tenor above 0 and a rate not below 0, found {terms}")
+        raise TermsOutOfBounds(f"an approval needs a limit and a tenor above 0 and a rate not below 0, found {terms}")
 
 
 def _person(name: str) -> str:

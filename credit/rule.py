@@ -132,6 +132,12 @@ _TABLE = (
         "A top-up is called at a loan-to-value of {0}, to be met within {1}",
     ),
     ("ALREADY_FINANCED", Effect.INELIGIBLE, "已用于其他融资", "Already used for another financing"),
+    (
+        "SIMILAR_FINANCED",
+        Effect.REFER,
+        "{0} 与另一笔融资的单据编号相同，金额或日期不同，须人工核实",
+        "{0} has the number of a document used for another financing, with another amount or date: a person should look",
+    ),
     ("NOT_YET_ISSUED", Effect.INELIGIBLE, "日期晚于评估日", "Dated after the as-of date"),
     ("NOT_DELIVERED", Effect.INELIGIBLE, "货物尚未交付", "The goods are not delivered"),
     ("PAID", Effect.INELIGIBLE, "已付清", "Paid in full"),

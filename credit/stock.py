@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from credit.application import StockApplication, StockLot
-from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of
+from credit.collateral import Collateral, ItemVerdict, counted_by_group, days_of, similar
 from credit.derivation import Line, Operation, Term
 from credit.double_financing import canonical_number
 from credit.errors import OutOfRange
@@ -55,7 +55,7 @@ def stock(application: StockApplication, sheet: Worksheet) -> Collateral:
     for lot in eligible:
         groups.setdefault(lot.category, []).append(_after_haircut(lot, sheet))
     whole, counted, fired = counted_by_group(sheet, groups, lambda _: sheet.policy("stock.category_share_cap"))
-    return Collateral(verdicts, whole, counted, None, fired)
+    return Collateral(verdicts, whole, counted, None, similar(eligible) + fired)
 
 
 def top_up_terms(application: StockApplication, collateral: Collateral, limit: Line, sheet: Worksheet) -> TopUpTerms:

@@ -1,5 +1,7 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
+from pathlib import Path
+
 from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -13,15 +15,28 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
-from serving.routes import consents, desk, documentation, health, lookups, models, oauth, operations, pages, scores
+from serving.routes import bundle as bundle_route
+from serving.routes import consents, decisions, desk, documentation, health, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
+from serving.swap.exchange import Exchange
+from serving.swap.holder import Holder
+from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
 
 
-def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger, store: Store, keys: SigningKeys | None = None) -> FastAPI:
-    """Put the application together; without ``keys`` that are kept, its tokens end with the process.
+def create_app(
+    settings: ServiceSettings,
+    bundle: ScoringBundle,
+    ledger: Ledger,
+    store: Store,
+    keys: SigningKeys | None = None,
+    shelf: Shelf | None = None,
+) -> FastAPI:
+    """Put the application together.
+
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there is no other bundle to put in service.
 
     Raises
     ------
@@ -38,10 +53,13 @@ def create_app(settings: ServiceSettings, bundle: ScoringBundle, ledger: Ledger,
         redirect_slashes=False,
         dependencies=[Depends(note_route)],
     )
-    tokens = Tokens((keys or SigningKeys.draw()).token, settings.token_minutes)
+    keys = keys or SigningKeys.draw()
+    tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics)
-    for routes in (scores, consents, lookups, oauth, models, health, operations, pages, desk, documentation):
+    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys.salt)
+    app.state.holder = Holder(app)
+    app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
+    for routes in (scores, decisions, consents, lookups, oauth, models, health, operations, bundle_route, pages, desk, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -18,14 +18,13 @@ from urllib.parse import quote
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from credit.errors import BundleTampered, ServiceUnavailable
+from credit.errors import BundleTampered, LianxinError, ServiceUnavailable
 from features.ledger import Ledger
 from features.store import open_ledger
 from serving.access.keys import authenticate
 from serving.access.sessions import Sessions
 from serving.access.tenants import record_consents
 from serving.app import create_app
-from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
 from serving.doctor import Finding, Surroundings, examine
@@ -34,6 +33,10 @@ from serving.schemas import Purpose
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
+from serving.swap.exchange import Follower
+from serving.swap.history import last_word, note_start, was_in_service
+from serving.swap.holder import try_out
+from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
@@ -115,21 +118,24 @@ def serve(
         facts = open_ledger(ledger)
         tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
         # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
-        assess(model, facts, _known_supplier(facts), facts.latest_as_of)
+        try_out(model, facts)
         with open_database(settings, tell) as addresses:
             owner, store = Store.open(addresses.owner), Store.open(addresses.app)
             try:
+                shelf = Shelf(bundle.resolve().parent, trusted_key, allow_unsigned)
+                model = _last_word(owner, shelf, bundle.resolve().name, model, facts, tell)
                 keys = signing_keys(settings.data)
                 if settings.production:
                     started = Started(trusted_key, allow_unsigned)
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
-                app = create_app(settings, model, facts, store, keys)
+                app = create_app(settings, model, facts, store, keys, shelf)
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
+                with Follower(app.state.exchange, store, settings.bundle_seconds):
+                    _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
                     anchor_chains(owner, signing_keys(settings.data).anchor)
@@ -172,6 +178,25 @@ def _open_bundle(folder: Path, trusted_key: str | None, *, allow_unsigned: bool)
     return bundle
 
 
+def _last_word(owner: Store, shelf: Shelf, name: str, named: ScoringBundle, ledger: Ledger, tell: Tell) -> ScoringBundle:
+    """Return the bundle to serve: the named one where it is new here, else the one put in service last, which a restart does not undo."""
+    word = last_word(owner)
+    if word is None or not was_in_service(owner, named.content_hash):
+        note_start(owner, name, named.content_hash, named.version)
+        return named
+    if word.bundle_sha256 == named.content_hash:
+        return named
+    at = word.at.isoformat(timespec="seconds")
+    try:
+        bundle = shelf.open(word.name, word.bundle_sha256, named)
+        try_out(bundle, ledger)
+    except LianxinError as refusal:
+        tell(f"bundle {word.name} was put in service at {at} and cannot be now, so the one named is served: {refusal}")
+        return named
+    tell(f"bundle {word.name} ({bundle.content_hash[:12]}), put in service at {at}, is served in place of the older one named")
+    return bundle
+
+
 def _signature(bundle: ScoringBundle, trusted_key: str | None) -> str:
     """Say who signed the bundle, and whether that signer was asked for."""
     if bundle.signed_by is None:
@@ -200,11 +225,6 @@ def _announce(running: RunningService, tell: Tell, on_ready: Callable[[RunningSe
     tell(f"ready at {running.url} (documentation at {running.url}/docs)")
     if on_ready is not None:
         on_ready(running)
-
-
-def _known_supplier(ledger: Ledger) -> str:
-    """Return a supplier of whom something is known."""
-    return str(ledger.supplier_ids[int(ledger.known_from.argmin())])
 
 
 @contextmanager

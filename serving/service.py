@@ -1,6 +1,6 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -42,6 +42,8 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    salt: bytes = field(repr=False)
+    """Of the fingerprints by which a document that is financed is known again."""
 
     @property
     def rate(self) -> Rate:
@@ -50,9 +52,11 @@ class Service:
 
 
 def service_of(request: Request) -> Service:
-    """Return the service a request came to."""
-    service: Service = request.app.state.service
-    return service
+    """Return the service as it was when the request first asked for it: bundle and ledger may be exchanged meanwhile (`serving.swap`)."""
+    taken: Service | None = getattr(request.state, "service", None)
+    if taken is None:
+        taken = request.state.service = request.app.state.service
+    return taken
 
 
 def note_route(request: Request) -> None:

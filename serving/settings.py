@@ -31,6 +31,8 @@ class ServiceSettings(BaseSettings):
     evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
     example_supplier: str | None = None
     """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
+    bundle_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
+    """How often a process asks whether another one was given another bundle."""
     production: bool = False
     """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False

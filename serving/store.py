@@ -47,13 +47,14 @@ class ScoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as it was first given; ``was_replayed`` when it was not made now."""
+    """An answer as it was first given, and the path of what it made; ``was_replayed`` when it was not made now."""
 
-    score_id: UUID
+    location: str
     status: int
     language: str
     body: bytes
-    was_replayed: bool
+    was_replayed: bool = False
+    score_id: UUID | None = None
 
 
 class Store:
@@ -108,7 +109,7 @@ class Store:
             if row is None:
                 raise ScoreUnknown
             note_score(connection, caller.tenant_id, "read", record_of_row(row))
-        return StoredAnswer(score_id, 200, row.language, row.body, was_replayed=True)
+        return StoredAnswer(f"/v1/scores/{score_id}", 200, row.language, row.body, was_replayed=True, score_id=score_id)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
@@ -119,6 +120,27 @@ class Store:
         return record_of_row(row)
 
     def answer_once(self, caller: Caller, key: str, request: bytes, make: Callable[[Connection], ScoreRecord]) -> StoredAnswer:
+        """Return the first answer to ``key``, making and keeping the score if there is none; raises as `keep_once` does."""
+
+        def keep(connection: Connection) -> StoredAnswer:
+            record = make(connection)
+            body, _ = keep_score(connection, caller, record)
+            return StoredAnswer(f"/v1/scores/{record.score_id}", 201, record.language, body, score_id=record.score_id)
+
+        def look_again(connection: Connection, first: StoredAnswer) -> None:
+            row = connection.execute(select(scores).where(scores.c.id == first.score_id)).one()
+            note_score(connection, caller.tenant_id, "read", record_of_row(row))
+
+        return self.keep_once(caller, key, request, keep, look_again)
+
+    def keep_once(
+        self,
+        caller: Caller,
+        key: str,
+        request: bytes,
+        keep: Callable[[Connection], StoredAnswer],
+        look_again: Callable[[Connection, StoredAnswer], None] = lambda connection, first: None,
+    ) -> StoredAnswer:
         """Return the first answer to ``key``, making and keeping it if there is none.
 
         Parameters
@@ -129,8 +151,11 @@ class Store:
             The Idempotency-Key.
         request
             The request in one canonical form; another one under the same key is refused.
-        make
-            Makes the score, within the transaction. What it raises leaves nothing behind, so that the key can be used again.
+        keep
+            Makes what is asked for and keeps it, within the transaction. What it raises leaves nothing behind, so that the key can be
+            used again.
+        look_again
+            Is told of an answer that is given again, within the transaction.
 
         Raises
         ------
@@ -148,20 +173,18 @@ class Store:
             if kept is not None:
                 if kept.request_digest != asked:
                     raise IdempotencyKeyReused
-                first = connection.execute(select(scores).where(scores.c.id == kept.score_id)).one()
-                note_score(connection, caller.tenant_id, "read", record_of_row(first))
-                return StoredAnswer(kept.score_id, kept.status, kept.language, kept.body, was_replayed=True)
-            record = make(connection)
-            body = _keep(connection, caller, record)
-            answer = StoredAnswer(record.score_id, 201, record.language, body, was_replayed=False)
+                first = StoredAnswer(kept.location, kept.status, kept.language, kept.body, was_replayed=True, score_id=kept.score_id)
+                look_again(connection, first)
+                return first
+            answer = keep(connection)
             kept_as = {"tenant_id": caller.tenant_id, "key_digest": digest, "api_key_id": caller.key_id, "request_digest": asked}
-            sent = {"score_id": answer.score_id, "status": answer.status, "language": answer.language, "body": answer.body}
-            connection.execute(_ADD_ANSWER, kept_as | sent)
+            sent = {"score_id": answer.score_id, "location": answer.location, "status": answer.status}
+            connection.execute(_ADD_ANSWER, kept_as | sent | {"language": answer.language, "body": answer.body})
         return answer
 
 
 _ENTER = text("SELECT set_config('lianxin.tenant', :tenant, true), set_config('lianxin.supplier', :supplier, true)")
-_ADD_SCORE, _ADD_ANSWER, _ADD_ROW, _ADD_LOOKUP = insert(scores), insert(idempotency), insert(audit), insert(lookups)
+_ADD_SCORE, _ADD_ANSWER, _ADD_LOOKUP = insert(scores), insert(idempotency), insert(lookups)
 _HEAD = text("SELECT sequence, hash FROM audit WHERE tenant_id = :tenant ORDER BY sequence DESC LIMIT 1")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
 _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
@@ -200,26 +223,41 @@ def _kept_answer(connection: Connection, tenant_id: UUID, digest: bytes) -> Row[
     return connection.execute(select(idempotency).where(wanted)).one_or_none()
 
 
-def _keep(connection: Connection, caller: Caller, record: ScoreRecord) -> bytes:
+def keep_score(connection: Connection, caller: Caller, record: ScoreRecord) -> tuple[bytes, AuditRow]:
     """Write the score, its audit row and the look-up, and return the body with its place in the chain."""
     snapshot = feature_snapshot(record.feature_values)
-    row = _follow(connection, caller, record, snapshot)
-    sealed = {"sequence": row.sequence, "feature_snapshot_sha256": snapshot, "chain_hash": row.hash.hex()}
-    body = record.body[:-1] + b', "audit": ' + json.dumps(sealed).encode() + b"}"
+    row = next_of_chain(connection, caller, _told(caller, record, snapshot))
+    body = sealed(record.body, row, feature_snapshot_sha256=snapshot)
     values = {name: getattr(record, name) for name in _RECORD_COLUMNS} | {"feature_values": list(record.feature_values), "body": body}
     kept = {"id": record.score_id, "tenant_id": caller.tenant_id, "api_key_id": caller.key_id, **values}
     connection.execute(_ADD_SCORE, kept)
-    place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
-    connection.execute(_ADD_ROW, {"tenant_id": caller.tenant_id, "score_id": record.score_id, **place})
+    add_to_chain(connection, caller, row, score_id=record.score_id)
     note_score(connection, caller.tenant_id, "score", record)
-    return body
+    return body, row
 
 
-def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapshot: str) -> AuditRow:
+def sealed(body: bytes, row: AuditRow, **more: str) -> bytes:
+    """Return a body, one JSON object, with its place in the chain as its last field."""
+    place = {"sequence": row.sequence, **more, "chain_hash": row.hash.hex()}
+    return body[:-1] + b', "audit": ' + json.dumps(place).encode() + b"}"
+
+
+def next_of_chain(connection: Connection, caller: Caller, told: Mapping[str, Scalar]) -> AuditRow:
     """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
     connection.execute(_LOCK_CHAIN, {"tenant": str(caller.tenant_id)})
     head = connection.execute(_HEAD, {"tenant": caller.tenant_id}).one_or_none()
-    told: dict[str, Scalar] = {
+    return next_row(caller.tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
+
+
+def add_to_chain(connection: Connection, caller: Caller, row: AuditRow, **about: UUID | int) -> None:
+    """Write the row `next_of_chain` returned, once what it is about is written."""
+    place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
+    connection.execute(insert(audit), {"tenant_id": caller.tenant_id, **about, **place})
+
+
+def _told(caller: Caller, record: ScoreRecord, snapshot: str) -> dict[str, Scalar]:
+    """Return what the audit row of a score says."""
+    return {
         "kind": "score",
         "score_id": str(record.score_id),
         "supplier_id": record.supplier_id,
@@ -234,7 +272,6 @@ def _follow(connection: Connection, caller: Caller, record: ScoreRecord, snapsho
         "answer_sha256": hashlib.sha256(record.body).hexdigest(),
         **record.facts,
     }
-    return next_row(caller.tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
 
 
 def note_lookup(
@@ -253,7 +290,7 @@ def note_lookup(
 
 
 def note_score(connection: Connection, tenant_id: UUID, operation: str, record: ScoreRecord) -> None:
-    """Write down a look at a score, kept or new."""
+    """Write down a look at a score, kept or new, or at a decision that rests on it."""
     note_lookup(
         connection,
         tenant_id,

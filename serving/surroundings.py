@@ -24,8 +24,19 @@ from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
 
-TENANT_TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors")
+KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+TENANT_TABLES = (
+    "scores",
+    "idempotency",
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    "document_claims",
+)
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

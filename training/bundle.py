@@ -111,7 +111,7 @@ class ScoringBundle:
         return cls._assemble(content, release={}, found_hash=content_hash(content), signed_by=None)
 
     @classmethod
-    def load(cls, path: Path, *, trusted_key: str | None = None) -> "ScoringBundle":
+    def load(cls, path: Path, *, trusted_key: str | None = None, wanted_hash: str | None = None) -> "ScoringBundle":
         """Read, verify and try a bundle folder.
 
         Parameters
@@ -120,6 +120,8 @@ class ScoringBundle:
             The folder.
         trusted_key
             Ed25519 public key in hexadecimal that must have signed it; None accepts any signer and none.
+        wanted_hash
+            The content hash it must have; None takes any.
 
         Raises
         ------
@@ -128,7 +130,7 @@ class ScoringBundle:
         BundleInvalid
             It is untampered and cannot be used; the process that loads it survives in either case.
         """
-        sealed = unseal(Path(path), trusted_key=trusted_key)
+        sealed = unseal(Path(path), trusted_key=trusted_key, wanted_hash=wanted_hash)
         return cls._assemble(
             sealed.content,
             release=sealed.release,
@@ -180,7 +182,7 @@ class ScoringBundle:
             )
         except LianxinError as error:
             raise BundleInvalid(f"the bundle {found_hash[:12]} cannot be used: {error}") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise BundleInvalid(f"the bundle {found_hash[:12]} has a part of another form: {error!r}"[:300]) from error
         bundle._widths_agree()
         return bundle

@@ -82,7 +82,7 @@ def seal(folder: Path, content: Mapping[str, bytes], release: Mapping[str, Any],
     return whole
 
 
-def unseal(folder: Path, *, trusted_key: str | None = None) -> Sealed:
+def unseal(folder: Path, *, trusted_key: str | None = None, wanted_hash: str | None = None) -> Sealed:
     """Read and verify a bundle folder; nothing in it is parsed before its signature and hashes hold.
 
     Parameters
@@ -92,6 +92,8 @@ def unseal(folder: Path, *, trusted_key: str | None = None) -> Sealed:
     trusted_key
         Ed25519 public key in hexadecimal that must have signed it. None accepts an unsigned bundle or any signer, for
         work on one's own machine.
+    wanted_hash
+        The content hash it must have; None takes any.
 
     Raises
     ------
@@ -115,6 +117,8 @@ def unseal(folder: Path, *, trusted_key: str | None = None) -> Sealed:
     whole = _hash_of(digests)
     if manifest.get("content_hash") != whole:
         raise BundleTampered(f"{folder}: the content hash must be {whole}, found {manifest.get('content_hash')!r}")
+    if wanted_hash is not None and whole != wanted_hash:
+        raise BundleTampered(f"{folder}: the bundle that was asked for has the content hash {wanted_hash}, this one {whole}")
     release = manifest.get("release")
     if not isinstance(release, dict):
         raise BundleInvalid(f"{folder}: the manifest must hold a release block, found {release!r}")

@@ -60,13 +60,13 @@ class ConsentPage(_Wire):
 
 
 class LookupBody(_Wire):
-    """One look at the supplier: a new score, one read again, or the report page."""
+    """One look at the supplier: a new score or decision, one read again, or the report page."""
 
     at: datetime
     bank_id: Annotated[UUID, Field(description="Who looked; a supplier's own looks bear its own id.")]
     supplier_id: str
     purpose: str
-    operation: Literal["score", "read", "report"]
+    operation: Literal["score", "read", "report", "decision"]
     consent_id: UUID | None
     score_id: UUID | None
 

@@ -21,6 +21,9 @@ class TenantKind(StrEnum):
 class Scope(StrEnum):
     """One thing a key may do."""
 
+    DECISION_WRITE = "decision:write"
+    DECISION_READ = "decision:read"
+    DECISION_REVIEW = "decision:review"
     SCORE_WRITE = "score:write"
     SCORE_READ = "score:read"
     REPORT_READ = "report:read"
@@ -29,14 +32,16 @@ class Scope(StrEnum):
     CONSENT_WRITE = "consent:write"
     LOOKUP_READ = "lookup:read"
     METRICS_READ = "metrics:read"
+    BUNDLE_WRITE = "bundle:write"
 
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
+_DECISIONS: Final = frozenset({Scope.DECISION_WRITE, Scope.DECISION_READ, Scope.DECISION_REVIEW})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | {Scope.CONSENT_READ, Scope.LOOKUP_READ},
+        TenantKind.BANK: _SCORES | _DECISIONS | {Scope.CONSENT_READ, Scope.LOOKUP_READ},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
-        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ}),
+        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE}),
     }
 )
 """The most that a key of each kind of tenant can have, and what it has where nothing less is asked for."""

@@ -1,15 +1,19 @@
-"""With what does the service sign? Two Ed25519 keys, for tokens and for anchors of the audit, in one private file beside the data.
+"""With what does the service sign? Two Ed25519 keys, for tokens and for anchors of the audit, and the salt of documents' fingerprints, in
+one private file beside the data.
 
-All hosts of one service share the file. Without it every token ends, and new anchors are signed by a key that an auditor has not seen.
+All hosts of one service share the file. Without it every token ends, new anchors are signed by a key that an auditor has not seen, and no
+document that is financed is known again.
 """
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from credit.double_financing import SHORTEST_SALT
 from credit.errors import ServiceUnavailable
 from serving.database.cluster import write_private
 
@@ -18,15 +22,16 @@ FILE = "signing_keys.json"
 
 @dataclass(frozen=True, slots=True)
 class SigningKeys:
-    """The key of tokens and the key of anchors."""
+    """The key of tokens, the key of anchors, and the salt of fingerprints."""
 
     token: Ed25519PrivateKey = field(repr=False)
     anchor: Ed25519PrivateKey = field(repr=False)
+    salt: bytes = field(repr=False)
 
     @classmethod
     def draw(cls) -> Self:
         """Draw new keys."""
-        return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate())
+        return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), secrets.token_bytes(SHORTEST_SALT))
 
     @property
     def anchor_public(self) -> bytes:
@@ -35,25 +40,29 @@ class SigningKeys:
 
 
 def read_or_make_signing_keys(folder: Path) -> SigningKeys:
-    """Read the keys kept in the folder, or draw and keep new ones.
+    """Return the keys kept in the folder; what is not there is drawn and kept, such as the salt in a file of an older version.
 
     Raises
     ------
     ServiceUnavailable
-        The file is there and cannot be read as two keys.
+        The file is there and cannot be read as keys.
     """
     file = folder / FILE
     try:
         kept = json.loads(file.read_text("utf-8"))
-        return SigningKeys(*(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept[name])) for name in ("token", "anchor")))
+        keys = [Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept[name])) for name in ("token", "anchor")]
+        salt = bytes.fromhex(kept["salt"]) if "salt" in kept else secrets.token_bytes(SHORTEST_SALT)
+        made, is_whole = SigningKeys(*keys, salt), "salt" in kept
+        if len(salt) < SHORTEST_SALT:
+            raise ValueError("the salt is too short")
     except FileNotFoundError:
-        pass
+        folder.mkdir(parents=True, exist_ok=True)
+        made, is_whole = SigningKeys.draw(), False
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise ServiceUnavailable(
             f"The file of the signing keys, {file}, cannot be read ({type(error).__name__}). Put it back from your backup."
         ) from None
-    folder.mkdir(parents=True, exist_ok=True)
-    made = SigningKeys.draw()
-    kept = {"token": made.token.private_bytes_raw().hex(), "anchor": made.anchor.private_bytes_raw().hex()}
-    write_private(file, json.dumps(kept).encode())
+    if not is_whole:
+        told = {"token": made.token.private_bytes_raw().hex(), "anchor": made.anchor.private_bytes_raw().hex(), "salt": made.salt.hex()}
+        write_private(file, json.dumps(told).encode())
     return made

@@ -58,6 +58,7 @@ idempotency = Table(
     Column("request_digest", LargeBinary),
     Column("created_at", DateTime(timezone=True)),
     Column("score_id", Uuid),
+    Column("location", Text),
     Column("status", SmallInteger),
     Column("language", Text),
     Column("body", LargeBinary),
@@ -98,6 +99,8 @@ audit = Table(
     Column("sequence", BigInteger, primary_key=True),
     Column("at", DateTime(timezone=True)),
     Column("score_id", Uuid),
+    Column("decision_id", Uuid),
+    Column("decision_step", SmallInteger),
     Column("record", LargeBinary),
     Column("previous_hash", LargeBinary),
     Column("hash", LargeBinary),
@@ -112,4 +115,64 @@ audit_anchors = Table(
     Column("hash", LargeBinary),
     Column("public_key", LargeBinary),
     Column("signature", LargeBinary),
+)
+
+bundle_events = Table(
+    "bundle_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("name", Text),
+    Column("bundle_sha256", Text),
+    Column("version", Text),
+    Column("outcome", Text),
+    Column("code", Text),
+    Column("reason", Text),
+)
+
+decision_policies = Table(
+    "decision_policies",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("canonical", LargeBinary),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True)),
+    Column("tenant_id", Uuid),
+    Column("sequence", BigInteger),
+    Column("score_id", Uuid),
+    Column("supplier_id", Text),
+    Column("as_of", Date),
+    Column("product", Text),
+    Column("outcome", Text),
+    Column("credit_limit", BigInteger),
+    Column("policy_id", Text),
+    Column("policy_version", Text),
+    Column("inputs", LargeBinary),
+    Column("decision", LargeBinary),
+    Column("language", Text),
+    Column("body", LargeBinary),
+)
+
+decision_steps = Table(
+    "decision_steps",
+    metadata,
+    Column("tenant_id", Uuid),
+    Column("decision_id", Uuid, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("at", DateTime(timezone=True)),
+    Column("act", Text),
+    Column("person", Text),
+    Column("api_key_id", BigInteger),
+    Column("reason", Text),
+    Column("outcome", Text),
+    Column("terms", LargeBinary),
+    Column("stage", Text),
+    Column("exposure", BigInteger),
 )

@@ -16,7 +16,7 @@ from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
 from serving.explain import Occasion, current_model, score_body
 from serving.http.languages import Language, words
-from serving.schemas import Purpose
+from serving.schemas import Purpose, ScoreBody
 from serving.service import Service
 from serving.store import feature_snapshot
 
@@ -24,6 +24,7 @@ NOBODY = "S-EXAMPLE"
 _USUAL_COUNTS = (12.0, 120.0, 110.0, 45.0)
 """Months with orders, orders, deliveries and reviews of the supplier that does not exist."""
 TOKEN_ERRORS = frozenset({"invalid_request", "invalid_client", "unsupported_grant_type", "invalid_scope"})
+DECISION_ID = uuid.UUID("c4e8b1d2-3a5f-4f7e-8d9c-0b1a2c3d4e5f")
 _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
 _BANK = uuid.UUID("0d9f3a52-7c1e-4b8d-9e6a-3f2b1c0d4e5f")
 _CONSENT = uuid.UUID("a3c5e7f9-1b2d-4e6f-8a0b-c1d2e3f4a5b6")
@@ -41,10 +42,20 @@ def request_example(service: Service) -> dict[str, Any]:
 
 def score_example(service: Service) -> dict[str, Any]:
     """Return the answer to `request_example` as a bank with a consent gets it; its ids and its place in the audit are made up."""
+    return told_example(score_body_example(service), service)
+
+
+def score_body_example(service: Service) -> ScoreBody:
+    """Return the example's score as far as a consent goes."""
     occasion = Occasion(_ID, _REQUEST_ID, Purpose.CREDIT_APPLICATION, Language.EN)
-    assessment = _assessment(service)
-    body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), Tier.CONSENT, service.bundle, Language.EN)
-    place = {"sequence": 1, "feature_snapshot_sha256": feature_snapshot(assessment.values), "chain_hash": "0" * 64}
+    body = score_body(service.bundle, service.ledger, example_assessment(service), occasion)
+    return body_within(body, Tier.CONSENT, service.bundle, Language.EN)
+
+
+def told_example(body: ScoreBody, service: Service) -> dict[str, Any]:
+    """Return a body with a leave and a place in the audit that are made up."""
+    snapshot = feature_snapshot(example_assessment(service).values)
+    place = {"sequence": 1, "feature_snapshot_sha256": snapshot, "chain_hash": "0" * 64}
     return body.model_dump(mode="json", by_alias=True) | {"consent_ref": str(_CONSENT), "tier": Tier.CONSENT.value, "audit": place}
 
 
@@ -52,6 +63,11 @@ def consent_request_example() -> dict[str, Any]:
     """Return a body for POST /v1/consents; the bank is made up."""
     ends = (datetime.now(UTC) + timedelta(days=365)).date()
     return {"bank_id": str(_BANK), "purpose": Purpose.CREDIT_APPLICATION.value, "expires_on": ends.isoformat(), "tier": Tier.CONSENT.value}
+
+
+def bundle_request_example(service: Service) -> dict[str, Any]:
+    """Return a body for POST /v1/operations/bundle that changes nothing: it names the bundle in service."""
+    return {"bundle": "bundle", "bundle_sha256": service.bundle.content_hash}
 
 
 def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
@@ -64,11 +80,13 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         "id": str(_CONSENT),
         **about,
         "tier": "consent",
-        "granted_at": _instant(given),
-        "expires_at": _instant(ends),
+        "granted_at": instant(given),
+        "expires_at": instant(ends),
         "withdrawn_at": None,
     }
-    look = {"at": _instant(given), **about, "operation": "score", "consent_id": str(_CONSENT), "score_id": str(_ID)}
+    look = {"at": instant(given), **about, "operation": "score", "consent_id": str(_CONSENT), "score_id": str(_ID)}
+    in_service = {"version": service.bundle.version, "bundle_sha256": service.bundle.content_hash}
+    event = {"at": instant(given), "bundle": "bundle", **in_service, "outcome": "in_service", "code": None, "reason": None}
     token = {"access_token": "eyJhbGciOi...", "token_type": "Bearer", "expires_in": service.tokens.seconds}
     return {
         ("/v1/scores", "post"): score,
@@ -79,8 +97,10 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents", "post"): consent,
         ("/v1/consents", "get"): {"items": [consent], "next": None},
         ("/v1/consents/{consent_id}", "get"): consent,
-        ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": _instant(given)},
+        ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
+        ("/v1/operations/bundle", "get"): {"in_service": in_service, "events": [event]},
+        ("/v1/operations/bundle", "post"): in_service | {"former": in_service, "changed": False},
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
         ("/healthz", "get"): {"status": "alive"},
         ("/readyz", "get"): {"status": "ready"},
@@ -89,15 +109,19 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
 
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
-    return {"score_id": (str(_ID), "The `id` of a score."), "consent_id": (str(_CONSENT), "The `id` of a consent.")}
+    return {
+        "score_id": (str(_ID), "The `id` of a score."),
+        "decision_id": (str(DECISION_ID), "The `id` of a decision."),
+        "consent_id": (str(_CONSENT), "The `id` of a consent."),
+    }
 
 
-def _instant(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
     """Return an instant as it is sent."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _assessment(service: Service) -> Assessment:
+def example_assessment(service: Service) -> Assessment:
     """Assess the example supplier."""
     bundle, as_of = service.bundle, service.ledger.latest_as_of
     if service.settings.example_supplier:

@@ -16,8 +16,16 @@ class Metrics:
         self._requests = Counter("lianxin_requests", "Requests answered.", labels, registry=self._registry)
         self._seconds = Histogram("lianxin_request_seconds", "Time to the answer.", ("route",), buckets=_SECONDS, registry=self._registry)
         self._scores = Counter("lianxin_scores", "Scores made, replays not counted.", registry=self._registry)
-        model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
-        model.labels(model_version, bundle_sha256[:12]).set(1)
+        of_decision = ("product", "outcome")
+        self._decisions = Counter("lianxin_decisions", "Decisions recommended, replays not counted.", of_decision, registry=self._registry)
+        self._steps = Counter("lianxin_decision_steps", "Steps taken on decisions.", ("act",), registry=self._registry)
+        self._model = Gauge("lianxin_model", "The model in service.", ("version", "bundle"), registry=self._registry)
+        self.model(model_version, bundle_sha256)
+
+    def model(self, version: str, bundle_sha256: str) -> None:
+        """Tell which model is in service from now on."""
+        self._model.clear()
+        self._model.labels(version, bundle_sha256[:12]).set(1)
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request; what met no route is counted under ``none``, so that paths made up by callers add no series."""
@@ -28,6 +36,14 @@ class Metrics:
     def score(self) -> None:
         """Count a score."""
         self._scores.inc()
+
+    def decision(self, product: str, outcome: str) -> None:
+        """Count a decision."""
+        self._decisions.labels(product, outcome).inc()
+
+    def step(self, act: str) -> None:
+        """Count a step on a decision."""
+        self._steps.labels(act).inc()
 
     def text(self) -> bytes:
         """Return all measures in Prometheus' text format."""

@@ -7,14 +7,26 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
-from serving.http.examples import TOKEN_ERRORS, answer_examples, consent_request_example, path_examples, problem_example, request_example
+from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
+from serving.decisions.requests import DecisionRequest, StepRequest
+from serving.http.examples import (
+    TOKEN_ERRORS,
+    answer_examples,
+    bundle_request_example,
+    consent_request_example,
+    path_examples,
+    problem_example,
+    request_example,
+)
 from serving.http.languages import Language
 from serving.http.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
+from serving.swap.bodies import BundleRequest
 
 DESCRIPTION: Final = (
-    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons. Send your key as `X-API-Key`, or a token "
+    "Scores of suppliers from their orders, deliveries and reviews, each with its reasons, and the financing decisions that rest on them. "
+    "Send your key as `X-API-Key`, or a token "
     "from `/v1/oauth/token` as `Authorization: Bearer`. A bank needs the consent of the supplier it asks about. "
     "Errors are RFC 9457 problems in the language of `Accept-Language` (zh-CN, en). "
     "Every answer carries `X-Request-Id`; a valid one you send is kept."
@@ -29,6 +41,29 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (404, "supplier_unknown"),
         (409, "request_in_flight"),
         (422, "as_of_out_of_range"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "post"): (
+        (403, "consent_missing"),
+        (403, "tier_too_low"),
+        (404, "supplier_unknown"),
+        (409, "request_in_flight"),
+        (422, "as_of_out_of_range"),
+        (422, "no_policy_in_force"),
+        (422, "not_enough_history"),
+        *_CREATE,
+    ),
+    ("/v1/decisions", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "get"): ((404, "decision_unknown"), *_ALWAYS),
+    ("/v1/decisions/{decision_id}/steps", "post"): (
+        (403, "second_person_needed"),
+        (404, "decision_unknown"),
+        (409, "step_not_allowed"),
+        (409, "documents_taken"),
+        (409, "request_in_flight"),
+        (422, "reason_missing"),
+        (422, "terms_out_of_bounds"),
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
@@ -50,6 +85,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/operations/bundle", "get"): _ALWAYS,
+    ("/v1/operations/bundle", "post"): (
+        (404, "bundle_unknown"),
+        (409, "exchange_under_way"),
+        (422, "bundle_not_trusted"),
+        (422, "bundle_unusable"),
+        *_BODY,
+        *_ALWAYS,
+    ),
     ("/metrics", "get"): _ALWAYS,
     ("/healthz", "get"): ((500, "internal"),),
     ("/readyz", "get"): _FAILURES,
@@ -57,19 +101,21 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
-    """Return the description, made once per application."""
-    if app.openapi_schema is None:
-        app.openapi_schema = _describe(app)
-    return app.openapi_schema
-
-
-def _describe(app: FastAPI) -> dict[str, Any]:
-    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
+    """Return the description, made once per bundle and ledger in service: its examples are theirs."""
     service: Service = app.state.service
+    described: tuple[Service | None, dict[str, Any]] = getattr(app.state, "described", (None, {}))
+    if described[0] is not service:
+        described = app.state.described = (service, _describe(app, service))
+    return described[1]
+
+
+def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
+    """Take the framework's description and put in what it cannot know: the strict body, the problems, the examples."""
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), (ScoreRequest, "validation"), (ConsentRequest, "validation")]
+    sent = (ScoreRequest, ConsentRequest, DecisionRequest, StepRequest, BundleRequest)
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in sent)]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -100,13 +146,19 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {"/v1/scores": ("ScoreRequest", request_example(service)), "/v1/consents": ("ConsentRequest", consent_request_example())}
+    bodies = {
+        "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/consents": ("ConsentRequest", consent_request_example()),
+        "/v1/decisions": ("DecisionRequest", decision_request_example(service)),
+        "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
+        "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
+    }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
-    for (path, method), example in answer_examples(service).items():
+    for (path, method), example in (answer_examples(service) | decision_answers(service)).items():
         operation = schema["paths"][path][method]
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "Idempotency-Key":
@@ -124,6 +176,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
 def _token_form() -> dict[str, Any]:
     """Describe the form of the token endpoint."""
     texts = {"grant_type": "client_credentials", "client_id": "3f9a0c51d2e7", "client_secret": "lx_3f9a0c51d2e7_..."}
-    properties = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in (*texts, "scope")}
+    properties["grant_type"]["enum"] = [texts["grant_type"]]
     form = {"type": "object", "properties": properties, "required": ["grant_type"]}
     return {"application/x-www-form-urlencoded": {"schema": form, "example": texts}}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Mount
 
 from credit.errors import (
     BundleInvalid,
@@ -23,7 +24,11 @@ from credit.errors import (
     LianxinError,
     NoPolicyInForce,
     NotEnoughHistory,
+    ReasonMissing,
+    SecondPersonNeeded,
     ServiceUnavailable,
+    StepNotAllowed,
+    TermsOutOfBounds,
     UnknownSupplier,
 )
 from serving.http.languages import Language, choose_language, words
@@ -32,10 +37,16 @@ from serving.http.refusals import (
     BankUnknown,
     BodyNotJson,
     BodyTooLarge,
+    BundleNotTrusted,
+    BundleUnknown,
+    BundleUnusable,
     ClientUnknown,
     ConsentMissing,
     ConsentUnknown,
     CrossSiteRefused,
+    DecisionUnknown,
+    DocumentsTaken,
+    ExchangeUnderWay,
     GrantTypeUnsupported,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
@@ -47,6 +58,7 @@ from serving.http.refusals import (
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
 )
@@ -54,6 +66,7 @@ from serving.pages import page
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 2
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
@@ -65,17 +78,28 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ConsentMissing: (403, "consent_missing"),
     ScopeMissing: (403, "scope_missing"),
     CrossSiteRefused: (403, "cross_site_refused"),
+    SecondPersonNeeded: (403, "second_person_needed"),
+    TierTooLow: (403, "tier_too_low"),
     BankUnknown: (404, "bank_unknown"),
+    BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
+    DecisionUnknown: (404, "decision_unknown"),
     ScoreUnknown: (404, "score_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
+    DocumentsTaken: (409, "documents_taken"),
+    ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
+    StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
+    BundleNotTrusted: (422, "bundle_not_trusted"),
+    BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
+    ReasonMissing: (422, "reason_missing"),
+    TermsOutOfBounds: (422, "terms_out_of_bounds"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
@@ -88,6 +112,8 @@ FIELD_CODES: Final = frozenset(
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
+        "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -172,7 +198,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     facts = error.facts if isinstance(error, ServiceRefusal) else {}
     headers = {
         401: {"WWW-Authenticate": 'ApiKey realm="lianxin", Bearer realm="lianxin"'},
-        409: {"Retry-After": "1"},
+        409: {"Retry-After": "1"} if isinstance(error, (RequestInFlight, ExchangeUnderWay)) else {},
         429: {"Retry-After": str(facts.get("seconds", RETRY_SECONDS))},
         503: {"Retry-After": str(RETRY_SECONDS)},
     }.get(status, {})
@@ -208,9 +234,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
         raise error
     status = error.status_code if error.status_code in FRAMEWORK else (500 if error.status_code >= 500 else 400)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     return problem(request, error.status_code, FRAMEWORK.get(status, "bad_request"), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    places = [route for route in request.app.routes if not isinstance(route, Mount)]
+    found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
+    return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

@@ -84,6 +84,18 @@ class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
 
+class DecisionUnknown(ServiceRefusal):
+    """There is no decision of that id."""
+
+
+class TierTooLow(ServiceRefusal):
+    """The consent, or the bank's tier, does not reach what a decision is worked out from."""
+
+
+class DocumentsTaken(ServiceRefusal):
+    """What a proposal lends against is financed elsewhere meanwhile."""
+
+
 class AsOfOutOfRange(ServiceRefusal):
     """The as-of date lies after the last day the ledger can answer for."""
 
@@ -115,3 +127,23 @@ class BodyNotJson(ServiceRefusal):
         """Take the stable code of the rule."""
         super().__init__(code)
         self.code = code
+
+
+class BundleRefusal(ServiceRefusal):
+    """Root of why a bundle is not put in service; the message is for the operator's log and history."""
+
+
+class BundleUnknown(BundleRefusal):
+    """No bundle of that name lies where the service looks for them."""
+
+
+class BundleNotTrusted(BundleRefusal):
+    """Hash, signature or signer are not what they must be; nothing of it was parsed."""
+
+
+class BundleUnusable(BundleRefusal):
+    """The bundle is what was released and cannot score: damaged text, golden rows that do not come out, another catalogue."""
+
+
+class ExchangeUnderWay(BundleRefusal):
+    """Another bundle is being tried at this moment."""

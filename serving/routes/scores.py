@@ -9,15 +9,12 @@ from fastapi import APIRouter, Depends, Header, Request, Response, Security
 from sqlalchemy import Connection
 
 from serving.access.caller import Caller, Scope
-from serving.access.consents import permit
-from serving.access.tiers import body_within
-from serving.assess import assess
-from serving.explain import Occasion, score_body
 from serving.http.body import json_body
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import IdempotencyKeyMissing, ScoreUnknown
-from serving.schemas import KeptScore, ScoreBody, ScoreRequest
-from serving.service import InService, Service, caller_of
+from serving.schemas import KeptScore, ScoreRequest
+from serving.scoring import make_score
+from serving.service import InService, caller_of
 from serving.store import ScoreRecord, StoredAnswer
 
 router = APIRouter(prefix="/v1/scores", tags=["scores"])
@@ -53,13 +50,23 @@ def create_score(
     asked = json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
 
     def make(connection: Connection) -> ScoreRecord:
-        return _make_record(service, request, wanted, caller, connection)
+        made = make_score(
+            service,
+            caller,
+            connection,
+            supplier_id=wanted.supplier_id,
+            as_of=wanted.as_of,
+            purpose=wanted.purpose,
+            request_id=request_id_of(request),
+            language=language_of(request),
+        )
+        return made.record
 
     answer = service.store.answer_once(caller, key, asked, make)
     if not answer.was_replayed:
         service.metrics.score()
     replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
-    return _response(answer, {"Location": f"/v1/scores/{answer.score_id}", **replayed})
+    return _response(answer, {"Location": answer.location, **replayed})
 
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
@@ -70,34 +77,6 @@ def read_score(service: InService, caller: Annotated[Caller, Security(caller_of,
     except ValueError:
         raise ScoreUnknown from None
     return _response(service.store.read_score(caller, wanted), {})
-
-
-def _make_record(service: Service, request: Request, wanted: ScoreRequest, caller: Caller, connection: Connection) -> ScoreRecord:
-    """Score by the supplier's leave, and put into one record what is kept."""
-    leave = permit(connection, caller, wanted.supplier_id, wanted.purpose)
-    as_of = wanted.as_of or service.ledger.latest_as_of
-    assessment = assess(service.bundle, service.ledger, wanted.supplier_id, as_of)
-    occasion = Occasion(uuid.uuid4(), request_id_of(request), wanted.purpose, language_of(request))
-    body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), leave.tier, service.bundle, occasion.language)
-    by_leave = {"consent_ref": str(leave.consent_id) if leave.consent_id else None, "tier": leave.tier.value}
-    return ScoreRecord(
-        score_id=occasion.score_id,
-        supplier_id=wanted.supplier_id,
-        as_of=as_of,
-        purpose=wanted.purpose.value,
-        request_id=occasion.request_id,
-        bundle_sha256=service.bundle.content_hash,
-        language=occasion.language.value,
-        feature_values=assessment.values,
-        body=body_bytes(body, **by_leave),
-        consent_id=leave.consent_id,
-        facts={"tier": leave.tier.value},
-    )
-
-
-def body_bytes(body: ScoreBody, **more: str | None) -> bytes:
-    """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
-    return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:

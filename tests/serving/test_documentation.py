@@ -20,6 +20,7 @@ from serving.http.openapi import PROBLEMS
 from serving.http.problems import FIELD_CODES, PROBLEM_TYPE, REFUSALS
 from serving.settings import ServiceSettings
 from serving.store import Store
+from tests.serving.applications import application
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle
@@ -71,14 +72,20 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
     assert example["subject"]["supplier_id"] not in set(ledger.supplier_ids)
 
 
-def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, key: str, supplier_key: str, operator_key: str) -> None:
+def test_the_commands_can_be_pasted(
+    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str
+) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
-    named |= {"$(date +%s%N)": uuid.uuid4().hex, consent_request_example()["bank_id"]: str(bank.tenant_id)}
+    named[consent_request_example()["bank_id"]] = str(bank.tenant_id)
+    answer = client.post(
+        "/v1/decisions", json=application(app.state.service.ledger, supplier), headers={"Idempotency-Key": uuid.uuid4().hex}
+    )
+    named["$DECISION_ID"] = answer.json()["id"]
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)
     for command in commands:
-        filled = command.replace("\\\n", " ")
+        filled = command.replace("\\\n", " ").replace("$(date +%s%N)", uuid.uuid4().hex)
         for name, value in named.items():
             filled = filled.replace(name, value)
         words_ = shlex.split(filled)
@@ -91,7 +98,7 @@ def test_the_commands_can_be_pasted(app: FastAPI, client: Client, bank: Caller, 
             basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
         elif "-d" in words_:
-            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code == 201
+            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code in (200, 201)
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 
@@ -120,6 +127,21 @@ def test_the_frameworks_own_refusals_are_problems(client: Client, method: str, p
         assert answer.headers["content-type"] == PROBLEM_TYPE
         assert answer.headers["content-language"] == tag
         assert set(answer.json()) == {"type", "title", "status", "detail", "instance", "request_id", "errors"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/consents", "GET, HEAD, POST"),
+        ("OPTIONS", "/v1/scores", "POST"),
+        ("POST", "/v1/models/current", "GET, HEAD"),
+        ("PUT", "/login", "GET, HEAD, POST"),
+        ("POST", "/static/style.css", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_there_is_told_all_that_are(client: Client, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_a_failure_nobody_foresaw_is_a_problem(app: FastAPI, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

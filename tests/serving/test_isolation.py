@@ -20,35 +20,42 @@ from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
 from serving.store import Store
+from tests.serving.applications import application
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 
 ENDS = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
-IDENTITIES = ("none", "garbage", "revoked", "expired", "other", "unscoped", "own", "supplier", "operator")
+IDENTITIES = (
+    "none", "garbage", "revoked", "expired", "wrong audience", "wrong issuer", "other", "unscoped", "own", "supplier", "operator",
+)  # fmt: skip
 OBJECTS = ("own", "other", "absent")
+BY_SUPPLIER = {("post", "/v1/scores"), ("post", "/v1/decisions")}
+STEP = {"act": "withdraw", "reason": "no longer needed"}
 OPEN = {"/healthz", "/readyz"}
-NOT_KNOWN = {"none", "garbage", "revoked", "expired"}
+UNFIT_TOKENS = {"expired", "wrong audience", "wrong issuer"}
+NOT_KNOWN = {"none", "garbage", "revoked"} | UNFIT_TOKENS
 
 
 class World:
     """Two banks, two suppliers' logins, and something of each to ask for."""
 
-    def __init__(self, app: FastAPI, owner: Store, ledger: Ledger) -> None:
+    def __init__(self, app: FastAPI, owner: Store, ledger: Ledger, name: str = "matrix", first: int = 7) -> None:
         self.app = app
-        self.suppliers = {"own": str(ledger.supplier_ids[7]), "other": str(ledger.supplier_ids[8]), "absent": "S-NOT-THERE"}
-        keys = {name: bank_with_consents(owner, ledger, f"matrix {name}") for name in ("own", "other")}
+        own, other = (str(ledger.supplier_ids[place]) for place in (first, first + 1))
+        self.suppliers = {"own": own, "other": other, "absent": "S-NOT-THERE"}
+        keys = {bank: bank_with_consents(owner, ledger, f"{name} {bank}") for bank in ("own", "other")}
         self.bank_ids = {name: str(authenticate(owner, key).tenant_id) for name, key in keys.items()} | {"absent": str(uuid.uuid4())}
         tenant = authenticate(owner, keys["own"]).tenant_id
         unscoped = create_api_key(owner, tenant, "lookups only", [Scope.LOOKUP_READ])
         revoked = create_api_key(owner, tenant, "revoked")
         revoke_api_key(owner, revoked.split("_")[1])
         logins = {name: create_api_key(owner, _login(owner, self.suppliers[name]), "login") for name in ("own", "other")}
-        watch = create_api_key(owner, _operator(owner), "watch")
+        watch = create_api_key(owner, _operator(owner, f"{name} operator"), "watch")
         self.headers: dict[str, dict[str, str]] = {
             "none": {},
             "garbage": {"X-API-Key": "lx_000000000000_" + "A" * 43},
             "revoked": {"X-API-Key": revoked},
-            "expired": {"Authorization": f"Bearer {self.expired(keys['own'])}"},
+            **{name: {"Authorization": f"Bearer {token}"} for name, token in self.unfit_tokens(keys["own"]).items()},
             "other": {"X-API-Key": keys["other"]},
             "unscoped": {"X-API-Key": unscoped},
             "own": {"X-API-Key": keys["own"]},
@@ -60,16 +67,31 @@ class World:
         by_login = {name: self.score(logins[name], name, "own_information") for name in ("own", "other")}
         nowhere = str(uuid.uuid4())
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
+        by_bank_decided = {name: self.decision(keys[name], name) for name in ("own", "other")}
+        self.decisions = by_bank_decided | {"absent": nowhere}
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
 
-    def expired(self, key: str) -> str:
+    def unfit_tokens(self, key: str) -> dict[str, str]:
+        """Tokens of a live key, signed with the service's own, each with one claim that must not pass."""
         tokens, now = self.app.state.service.tokens, int(time.time())
         claims = jwt.decode(tokens.issue(key.split("_")[1], frozenset(Scope)), options={"verify_signature": False})
-        return jwt.encode(claims | {"iat": now - 500, "exp": now - 1}, tokens._key, algorithm="EdDSA", headers=tokens._header)
+        changes: dict[str, dict[str, Any]] = {
+            "expired": {"iat": now - 500, "exp": now - 1},
+            "wrong audience": {"aud": "another-api"},
+            "wrong issuer": {"iss": "another-issuer"},
+        }
+        return {
+            name: jwt.encode(claims | change, tokens._key, algorithm="EdDSA", headers=tokens._header) for name, change in changes.items()
+        }
 
     def score(self, key: str, whose: str, purpose: str) -> str:
         body = {"supplier_id": self.suppliers[whose], "purpose": purpose}
         answer = Client(self.app, X_API_Key=key).post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def decision(self, key: str, whose: str) -> str:
+        body = application(self.app.state.service.ledger, self.suppliers[whose])
+        answer = Client(self.app, X_API_Key=key).post("/v1/decisions", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
         return str(answer.json()["id"])
 
     def consent(self, key: str, whose: str) -> str:
@@ -88,10 +110,10 @@ def _login(owner: Store, supplier_id: str) -> uuid.UUID:
     return create_supplier(owner, supplier_id)
 
 
-def _operator(owner: Store) -> uuid.UUID:
+def _operator(owner: Store, name: str) -> uuid.UUID:
     from serving.access.tenants import create_operator
 
-    return create_operator(owner, "matrix operator")
+    return create_operator(owner, name)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +149,27 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
     ),
+    ("post", "/v1/decisions"): (
+        Scope.DECISION_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", "/v1/decisions", json=application(w.app.state.service.ledger, w.suppliers[thing])),
+    ),
+    ("get", "/v1/decisions"): (Scope.DECISION_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/decisions?limit=200")),
+    ("get", "/v1/decisions/{decision_id}"): (
+        Scope.DECISION_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/decisions/{w.decisions[whose(who, thing)]}"),
+    ),
+    ("get", "/v1/decisions/{decision_id}/steps"): (
+        Scope.DECISION_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/decisions/{w.decisions[whose(who, thing)]}/steps"),
+    ),
+    ("post", "/v1/decisions/{decision_id}/steps"): (
+        Scope.DECISION_REVIEW,
+        True,
+        lambda w, who, thing: w.call(who, "POST", f"/v1/decisions/{w.decisions[whose(who, thing)]}/steps", json=STEP),
+    ),
     ("get", "/v1/models/current"): (Scope.MODEL_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/models/current")),
     ("post", "/v1/oauth/token"): (
         None,
@@ -153,6 +196,17 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         lambda w, who, thing: w.call(who, "POST", f"/v1/consents/{w.consents[whose(who, thing)]}/withdrawal"),
     ),
     ("get", "/v1/lookups"): (Scope.LOOKUP_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/lookups?limit=200")),
+    ("get", "/v1/operations/bundle"): (Scope.BUNDLE_WRITE, False, lambda w, who, thing: w.call(who, "GET", "/v1/operations/bundle")),
+    ("post", "/v1/operations/bundle"): (
+        Scope.BUNDLE_WRITE,
+        False,
+        lambda w, who, thing: w.call(
+            who,
+            "POST",
+            "/v1/operations/bundle",
+            json={"bundle": "bundle", "bundle_sha256": w.app.state.service.bundle.content_hash},
+        ),
+    ),
     ("get", "/metrics"): (Scope.METRICS_READ, False, lambda w, who, thing: w.call(who, "GET", "/metrics")),
     ("get", "/healthz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/healthz")),
     ("get", "/readyz"): (None, False, lambda w, who, thing: w.call(who, "GET", "/readyz")),
@@ -174,13 +228,13 @@ def expected(who: str, operation: tuple[str, str], thing: str) -> int | None:
     scope, has_object, _ = OPERATIONS[operation]
     if who in NOT_KNOWN:
         # A bearer token is no client's credentials: the token endpoint says so before it looks at it.
-        unfit = 400 if (who, operation[1]) == ("expired", "/v1/oauth/token") else 401
+        unfit = 400 if who in UNFIT_TOKENS and operation[1] == "/v1/oauth/token" else 401
         return None if operation[1] in OPEN else unfit
     if scope is not None and not may(who, scope):
         return 403
     if not has_object or thing == "own":
         return None
-    if operation == ("post", "/v1/scores"):
+    if operation in BY_SUPPLIER:
         # Both banks have every supplier's consent; a supplier that stands nowhere gave none.
         return 403 if who == "supplier" or thing == "absent" else None
     return 404
@@ -188,7 +242,10 @@ def expected(who: str, operation: tuple[str, str], thing: str) -> int | None:
 
 def test_the_matrix_has_every_operation_of_the_document(client: Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert {(method, path) for path, methods in paths.items() for method in methods} == set(OPERATIONS)
+    documented = {(method, path) for path, methods in paths.items() for method in methods}
+    missing = sorted(documented - set(OPERATIONS))
+    assert not missing, f"each of {missing} needs a row in OPERATIONS above: (scope or None, is there an object?, how it is called)"
+    assert not set(OPERATIONS) - documented, "a row of OPERATIONS is of no operation in the document: take it out"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
@@ -201,7 +258,7 @@ def test_every_identity_gets_what_it_may(world: World, operation: tuple[str, str
             refusal = expected(who, operation, thing)
             assert answer.status_code == refusal if refusal else answer.status_code < 300, (who, thing, answer.text)
             answers[thing] = answer
-        if has_object and operation != ("post", "/v1/scores"):
+        if has_object and operation not in BY_SUPPLIER:
             assert told(answers["other"]) == told(answers["absent"]), who
 
 
@@ -233,7 +290,9 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
     assert told_of[0] == told_of[1]
 
 
-TABLES = ("scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors")
+TABLES = (
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events", "decision_policies", "decisions", "decision_steps",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -258,7 +317,7 @@ def test_every_table_with_a_tenant_has_its_policy_and_the_application_owns_nothi
         role = connection.execute(text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = 'lianxin_app'")).scalar_one()
         assert role is False
     with store.engine.connect() as connection:
-        for table in ("tenants", "api_keys", "rate_buckets"):
+        for table in ("tenants", "api_keys", "rate_buckets", "document_claims"):
             assert not connection.execute(text("SELECT has_table_privilege(:table, 'SELECT')"), {"table": table}).scalar_one()
 
 

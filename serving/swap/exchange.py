@@ -1,0 +1,128 @@
+"""From an operator's word to another model in service: found, verified, tried, written down, exchanged; or refused with a reason."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from credit.errors import BundleInvalid, LianxinError
+from serving.access.caller import Caller
+from serving.http.problems import describe
+from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWay
+from serving.store import Store
+from serving.swap.history import last_word, note_event
+from serving.swap.holder import Holder, try_out
+from serving.swap.shelf import Shelf
+from training.bundle import ScoringBundle
+
+log = logging.getLogger("lianxin.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which bundle an operator wants in service: its folder's name and its content hash, in which request."""
+
+    name: str
+    bundle_sha256: str
+    request_id: str
+
+
+class Exchange:
+    """Puts bundles of a shelf in service, one at a time; the one in service stays until another has passed everything."""
+
+    def __init__(self, holder: Holder, shelf: Shelf) -> None:
+        """Take the bundles from the shelf."""
+        self._holder, self._shelf = holder, shelf
+        self._guard = threading.Lock()
+
+    def put_in_service(self, store: Store, caller: Caller, wish: Wish) -> tuple[ScoringBundle, ScoringBundle]:
+        """Put the wished bundle in service, and write that down, or the refusal, before anybody is told.
+
+        Returns
+        -------
+        The bundle, and the one that was in service before.
+
+        Raises
+        ------
+        BundleRefusal
+            As `Shelf.open` says, or another exchange is under way; the bundle in service stays.
+        """
+        with self._alone():
+            known = {"name": wish.name, "bundle_sha256": wish.bundle_sha256, "request_id": wish.request_id}
+            try:
+                bundle = self._tried(wish.name, wish.bundle_sha256)
+            except BundleRefusal as refusal:
+                _, code = describe(refusal)
+                note_event(store, caller, code=code, reason=str(refusal)[:500], **known)
+                log.error("bundle refused", extra={"request_id": wish.request_id, "code": code})
+                raise
+            # Written first: a process that dies here finds the word again at its start, and the other processes hear it.
+            note_event(store, caller, version=bundle.version, **known)
+            before = self._holder.exchange(bundle=bundle).bundle
+        log.info("bundle in service", extra={"request_id": wish.request_id, "code": bundle.content_hash[:12]})
+        return bundle, before
+
+    def follow(self, store: Store) -> bool:
+        """Put in service what another process was told to; True where something was exchanged. A bundle that fails is named in the log."""
+        word = last_word(store)
+        if word is None or word.bundle_sha256 == self._holder.current.bundle.content_hash:
+            return False
+        with self._alone():
+            self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
+        log.info("bundle in service", extra={"code": word.bundle_sha256[:12]})
+        return True
+
+    def _tried(self, name: str, bundle_sha256: str) -> ScoringBundle:
+        """Return the bundle after everything that can be tried was tried."""
+        now = self._holder.current
+        bundle = self._shelf.open(name, bundle_sha256, now.bundle)
+        try:
+            try_out(bundle, now.ledger)
+        except BundleInvalid as error:
+            raise BundleUnusable(str(error)) from error
+        return bundle
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one exchange at a time in."""
+        if not self._guard.acquire(blocking=False):
+            raise ExchangeUnderWay
+        try:
+            yield
+        finally:
+            self._guard.release()
+
+
+class Follower:
+    """A thread that asks every few seconds whether another process was given another bundle; use it as a context manager."""
+
+    def __init__(self, exchange: Exchange, store: Store, seconds: float) -> None:
+        """Ask so often."""
+        self._exchange, self._store, self._seconds = exchange, store, seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bundles", daemon=True)
+
+    def __enter__(self) -> "Follower":
+        """Begin to follow."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, after an exchange that is under way."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = self._seconds
+        while not self._ended.wait(wait):
+            wait = self._seconds
+            try:
+                self._exchange.follow(self._store)
+            except ExchangeUnderWay:
+                continue
+            except LianxinError as refusal:
+                log.exception("bundle of another process refused", extra={"code": describe(refusal)[1]})
+                wait = 30 * self._seconds
+            except Exception:  # the database is away; the next turn asks again
+                log.exception("bundle not asked for", extra={"code": "not_ready"})
