@@ -16,7 +16,20 @@ from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.routes import bundle as bundle_route
-from serving.routes import consents, decisions, desk, documentation, health, lookups, models, oauth, operations, pages, scores
+from serving.routes import (
+    consents,
+    decisions,
+    desk,
+    desk_decisions,
+    documentation,
+    health,
+    lookups,
+    models,
+    oauth,
+    operations,
+    pages,
+    scores,
+)
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -59,7 +72,21 @@ def create_app(
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys.salt)
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    for routes in (scores, decisions, consents, lookups, oauth, models, health, operations, bundle_route, pages, desk, documentation):
+    for routes in (
+        scores,
+        decisions,
+        consents,
+        lookups,
+        oauth,
+        models,
+        health,
+        operations,
+        bundle_route,
+        pages,
+        desk,
+        desk_decisions,
+        documentation,
+    ):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

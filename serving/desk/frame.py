@@ -1,6 +1,7 @@
 """What does every page of the desk share? A bank's session, the language kept in the browser, a token in each form, the model's line."""
 
 import math
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from serving.http.body import read_bytes
 from serving.http.languages import Language, words
 from serving.http.middleware import CONTENT_SECURITY_POLICY
 from serving.http.problems import language_of
-from serving.http.refusals import CrossSiteRefused, ScopeMissing
+from serving.http.refusals import CrossSiteRefused, IdempotencyKeyMissing, ScopeMissing
 from serving.pages import page
 from serving.routes.pages import FORM, InSession, Lang
 from serving.service import InService, Service
 
 LANGUAGE_COOKIE = "lianxin_language"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _YEAR = 365 * 24 * 3600
 MOST_FIELDS = 3000
 """Of one form: 200 rows of an application have fewer."""
@@ -53,7 +55,12 @@ class Desk:
     @property
     def places(self) -> dict[str, str]:
         """Where the desk's head leads: names of places and their addresses."""
-        return {"portfolio": path_of()}
+        queue = {"queue": path_of("queue")} if self.may(Scope.DECISION_READ) else {}
+        return {"portfolio": path_of()} | queue
+
+    def text(self, key: str, **values: object) -> str:
+        """Return the words under a key in the reader's language."""
+        return words(self.language).text(key, **values)
 
     def fen(self, amount: int) -> str:
         """Show an amount of fen in yuan."""
@@ -128,6 +135,14 @@ async def sent_form(request: Request, service: InService) -> Mapping[str, str]:
 
 
 SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
+
+
+def form_key(form: Mapping[str, str]) -> str:
+    """Return the Idempotency-Key drawn for this form when it was shown, so that sending it twice makes one thing."""
+    key = form.get("key", "")
+    if not _KEY.fullmatch(key):
+        raise IdempotencyKeyMissing
+    return f"desk-{key}"
 
 
 def form_token(request: Request, service: Service) -> str:

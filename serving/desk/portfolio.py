@@ -1,7 +1,7 @@
 """Which suppliers does a bank look after, how did they score, and what moved? One row for each with a live consent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -41,6 +41,12 @@ _ROWS = text("""
         SELECT * FROM scores WHERE tenant_id = :tenant AND supplier_id = live.supplier_id ORDER BY as_of DESC, created_at DESC LIMIT 1
     ) AS last ON true
     ORDER BY live.supplier_id
+""")
+_LENT = text("""
+    SELECT d.supplier_id, sum(last.exposure)::bigint AS exposure, (array_agg(d.credit_limit ORDER BY d.sequence DESC))[1] AS credit_limit
+    FROM decisions AS d CROSS JOIN LATERAL (
+        SELECT exposure FROM decision_steps AS s WHERE s.decision_id = d.id ORDER BY number DESC LIMIT 1
+    ) AS last WHERE d.tenant_id = :tenant GROUP BY d.supplier_id
 """)
 _TIERS: Final = (Tier.OPEN, Tier.PLATFORM, Tier.CONSENT, Tier.RESTRICTED)
 _NAME_TIER: Final = CONTRACT["suppliers"].column("name").tier
@@ -116,8 +122,9 @@ def shows_name(caller: Caller, tier: Tier) -> bool:
 
 def read_portfolio(connection: Connection, caller: Caller, ledger: Ledger, bundle: ScoringBundle) -> list[Holding]:
     """Return every supplier that gave the bank a consent which is live, by id."""
-    rows = connection.execute(_ROWS, {"tenant": caller.tenant_id}).all()
-    return [_holding(row, caller, ledger, bundle) for row in rows]
+    tenant = {"tenant": caller.tenant_id}
+    lent = {row.supplier_id: (row.credit_limit, row.exposure) for row in connection.execute(_LENT, tenant)}
+    return [_holding(row, caller, ledger, bundle, *lent.get(row.supplier_id, (None, 0))) for row in connection.execute(_ROWS, tenant)]
 
 
 def select_holdings(holdings: Iterable[Holding], wanted: Wanted) -> list[Holding]:
@@ -174,7 +181,9 @@ def search(ledger: Ledger, holdings: Iterable[Holding], words: str) -> frozenset
     )
 
 
-def _holding(row: Row[tuple[object, ...]], caller: Caller, ledger: Ledger, bundle: ScoringBundle) -> Holding:
+def _holding(
+    row: Row[tuple[object, ...]], caller: Caller, ledger: Ledger, bundle: ScoringBundle, limit: int | None, exposure: int
+) -> Holding:
     told = row._mapping
     points, tier = told["points"], _TIERS[told["tier"]]
     codes = frozenset(told["codes"])
@@ -200,8 +209,8 @@ def _holding(row: Row[tuple[object, ...]], caller: Caller, ledger: Ledger, bundl
         pd=told["pd"],
         moved=moved(told["points_before"]),
         moved_90d=moved(told["points_90d"]),
-        limit=None,
-        exposure=0,
+        limit=limit,
+        exposure=exposure,
         alerts=tuple(alerts),
     )
 
@@ -223,8 +232,3 @@ def _place(holding: Holding, order: Order) -> tuple[bool, float]:
         case Order.EXPOSURE:
             value = -holding.exposure
     return value is None, value or 0.0
-
-
-def with_lending(holdings: Iterable[Holding], lent: Mapping[str, tuple[int | None, int]]) -> list[Holding]:
-    """Return the holdings with limit and exposure, in fen, by supplier."""
-    return [replace(each, limit=told[0], exposure=told[1]) if (told := lent.get(each.supplier_id)) else each for each in holdings]

@@ -14,10 +14,11 @@ from sqlalchemy import Connection, select, text
 from credit.reason import Reason
 from features.evidence import evidence_tables
 from features.ledger import Profile
-from serving.access.caller import Caller
+from serving.access.caller import Caller, Scope
 from serving.access.consents import Permit, permit
 from serving.access.tiers import evidence_within, reaches
 from serving.database.tables import scores
+from serving.decisions.reading import DecisionFilter, DecisionLine, list_decisions
 from serving.desk.frame import Desk
 from serving.desk.portfolio import shows_name
 from serving.evidence_table import EvidenceTable, evidence_table
@@ -33,6 +34,7 @@ from training.bundle import ScoringBundle
 PURPOSES = (Purpose.CREDIT_APPLICATION, Purpose.PORTFOLIO_REVIEW)
 """By whose consents the desk looks at a supplier, the first that is live."""
 MOST_SCORES = 60
+MOST_DECISIONS = 200
 _HISTORY = text("""
     SELECT id, created_at, as_of, purpose, (headline #>> '{score,points}')::float8 AS points, headline #>> '{score,grade}' AS grade,
            (headline #>> '{score,pd_12m}')::float8 AS pd, headline #>> '{model,version}' AS version
@@ -99,6 +101,7 @@ class SupplierFile:
     purpose: Purpose
     score: ShownScore | None
     history: tuple[PastScore, ...]
+    decisions: tuple[DecisionLine, ...]
 
 
 def leave_of(connection: Connection, caller: Caller, supplier_id: str) -> tuple[Permit, Purpose]:
@@ -129,10 +132,14 @@ def read_supplier(desk: Desk, connection: Connection, supplier_id: str, score_id
     record = find_score(connection, supplier_id, score_id) if score_id else (newest and find_score(connection, supplier_id, newest))
     told = {"supplier_id": supplier_id, "purpose": purpose.value, "consent_id": leave.consent_id}
     note_lookup(connection, caller.tenant_id, "report", score_id=record.score_id if record else None, **told)
+    decided: Sequence[DecisionLine] = ()
+    if desk.may(Scope.DECISION_READ):
+        decided = list_decisions(connection, DecisionFilter(supplier_id), 0, MOST_DECISIONS)[::-1]
     profile = service.ledger.profile(supplier_id)
     if not shows_name(caller, leave.tier):
         profile = replace(profile, name=None)
-    return SupplierFile(supplier_id, profile, leave, purpose, shown_score(desk, record, leave) if record else None, history)
+    score = shown_score(desk, record, leave) if record else None
+    return SupplierFile(supplier_id, profile, leave, purpose, score, history, tuple(decided))
 
 
 def find_score(connection: Connection, supplier_id: str, score_id: UUID) -> ScoreRecord:

@@ -8,16 +8,20 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 
 from serving.access.caller import Scope
 from serving.access.tiers import reaches
-from serving.desk.frame import InDesk, path_of
+from serving.desk.frame import InDesk, SentForm, form_key, path_of
 from serving.desk.portfolio import Alert, Order, Wanted, names_of, page_after, read_portfolio, search, select_holdings, totals_by_grade
 from serving.desk.supplier_file import find_score, leave_of, read_supplier, rows_behind
 from serving.explain import catalog_entry
+from serving.http.problems import request_id_of
 from serving.schemas import SUPPLIER_ID_PATTERN
-from serving.store import note_score
+from serving.scoring import make_score
+from serving.store import ScoreRecord, note_score
 
 router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
 Short = Annotated[str | None, Query(max_length=64)]
@@ -77,6 +81,8 @@ def show_supplier(desk: InDesk, supplier_id: SupplierId, score: UUID | None = No
     service = desk.service
     with service.store.begin(desk.caller) as connection:
         file = read_supplier(desk, connection, supplier_id, score)
+    ways = {"apply": path_of("suppliers", supplier_id, "apply")} if desk.may(Scope.DECISION_WRITE) else {}
+    ways |= {"what_if": path_of("suppliers", supplier_id, "what-if"), "report": f"/report/{quote(supplier_id, safe='')}"}
     parts = file.score.parts if file.score else ()
     rest = {"count": len(parts[BARS:]), "points": sum((part.points for part in parts[BARS:]), Decimal(0))}
     return desk.page(
@@ -87,10 +93,27 @@ def show_supplier(desk: InDesk, supplier_id: SupplierId, score: UUID | None = No
         rest=rest,
         shown=desk.shown,
         said=said and f"desk.said.{said}",
-        can_score=False,
-        ways=[("report", f"/report/{quote(supplier_id, safe='')}")],
+        can_score=desk.may(Scope.SCORE_WRITE),
+        ways=ways,
         latest_as_of=service.ledger.latest_as_of,
     )
+
+
+@router.post("/suppliers/{supplier_id}/scores")
+def score_supplier(desk: InDesk, form: SentForm, supplier_id: SupplierId) -> Response:
+    """Score a supplier as of the ledger's last day, keep the score and show the file with it."""
+    desk.needs(Scope.SCORE_WRITE)
+    service, caller = desk.service, desk.caller
+
+    def make(connection: Connection) -> ScoreRecord:
+        _, purpose = leave_of(connection, caller, supplier_id)
+        occasion = {"request_id": request_id_of(desk.request), "language": desk.language}
+        return make_score(service, caller, connection, supplier_id=supplier_id, as_of=None, purpose=purpose, **occasion).record
+
+    answer = service.store.answer_once(caller, form_key(form), f"desk score {supplier_id}".encode(), make)
+    if not answer.was_replayed:
+        service.metrics.score()
+    return RedirectResponse(path_of("suppliers", supplier_id, said="scored"), 303)
 
 
 @router.get("/suppliers/{supplier_id}/scores/{score_id}/{feature}")
