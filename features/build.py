@@ -6,6 +6,7 @@ The third step of the walk. The same function serves a whole platform in trainin
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,9 @@ from features.feature import Feature
 from features.ledger import Ledger
 from features.matrix import FeatureMatrix, write_parquet
 from features.network import Network, add_to_network
+from features.plan import Elsewhere
 from features.segment import Segment, merge
+from features.text_memory import needs_scores
 from features.totals import runs_of
 
 __all__ = ["FeatureMatrix", "build_features", "month_starts", "write_parquet"]
@@ -68,7 +71,8 @@ def build_features(
     Returns
     -------
     FeatureMatrix
-        A row for each supplier of whom anything was known before the date.
+        A row for each supplier of whom anything was known before the date. Of a ledger that ``is_alone``, features that rest on other
+        suppliers' rows are missing.
 
     Raises
     ------
@@ -77,6 +81,8 @@ def build_features(
     OutOfRange
         If no as-of date is given.
     """
+    if ledger.is_alone:
+        return _build_alone(ledger, as_of, suppliers, features, as_known_at)
     days = sorted({to_day(day) for day in as_of})
     if not days:
         raise OutOfRange("no as-of date was given; name at least one")
@@ -111,6 +117,29 @@ def build_features(
         names=tuple(feature.name for feature in features),
         values=values[order],
     )
+
+
+def rests_on_others(feature: Feature) -> bool:
+    """Return whether a feature needs rows of other suppliers: the buyer network, or what all reviews taught about words."""
+    return needs_scores([feature]) or any(isinstance(need, Elsewhere) for need in feature.formula.needs())
+
+
+@lru_cache(maxsize=8)
+def _own_places(features: tuple[Feature, ...]) -> tuple[tuple[int, ...], tuple[Feature, ...]]:
+    """Return the features that need no other supplier's rows, and their places."""
+    places = tuple(place for place, feature in enumerate(features) if not rests_on_others(feature))
+    return places, tuple(features[place] for place in places)
+
+
+def _build_alone(
+    ledger: Ledger, as_of: Sequence[date], suppliers: Sequence[str] | None, features: tuple[Feature, ...], as_known_at: date | None
+) -> FeatureMatrix:
+    """Return the features of a history alone: what needs other suppliers' rows is missing, never worked out from nobody's."""
+    places, own = _own_places(features)
+    found = build_features(replace(ledger, is_alone=False), as_of, suppliers, features=own, as_known_at=as_known_at)
+    values = np.full((len(found.values), len(features)), np.nan)
+    values[:, places] = found.values
+    return replace(found, names=tuple(feature.name for feature in features), values=values)
 
 
 def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:

@@ -6,7 +6,7 @@ for each supplier the first day anything was known of it. Stored, it is a folder
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -121,6 +121,8 @@ class Ledger:
         ISO 4217 code of every amount.
     networks : dict of (months and known days) to int64 array (months, counterparties, totals)
         Totals of the buyer network (`features.network`): those it was stored with, then those added up since.
+    is_alone : bool
+        It holds the history of one supplier without the platform around it: features that rest on other suppliers' rows are missing.
     """
 
     segments: tuple[Segment, ...]
@@ -136,6 +138,7 @@ class Ledger:
     texts: Callable[[], TextMemory] = field(default=TextMemory().itself, repr=False)
     currency: str = "CNY"
     networks: dict[tuple[int, ...], npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    is_alone: bool = False
     supplier_ids: npt.NDArray[np.str_] = field(init=False)
     supplier_codes: npt.NDArray[np.int64] = field(init=False)
 
@@ -260,7 +263,11 @@ def survey(segment: Segment) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int6
 
 
 def build_ledger(
-    tables: RawTables, *, quality: Mapping[str, float | None] | None = None, progress: Callable[[str], None] | None = None
+    tables: RawTables,
+    *,
+    quality: Mapping[str, float | None] | None = None,
+    progress: Callable[[str], None] | None = None,
+    is_alone: bool = False,
 ) -> Ledger:
     """Turn the accepted rows of the contract's tables into a ledger in memory.
 
@@ -272,6 +279,8 @@ def build_ledger(
         The five shares of the import's quality report, to stand beside every score.
     progress : callable, optional
         Told the name of each stage as it begins.
+    is_alone : bool
+        The tables are one supplier's, without the platform around it: nothing is learnt from its texts.
 
     Returns
     -------
@@ -285,14 +294,16 @@ def build_ledger(
     """
     say = progress or (lambda stage: None)
     say("records")
-    learned = TextMemory().with_reviews(tables.con, tables.zone)
-    collected = collect(tables.con, zone=tables.zone, tables=tables.present, score=learned.scorer(), memory=1 << 62, bucket_rows=1 << 62)
+    learned = TextMemory() if is_alone else TextMemory().with_reviews(tables.con, tables.zone)
+    score = None if is_alone else learned.scorer()
+    collected = collect(tables.con, zone=tables.zone, tables=tables.present, score=score, memory=1 << 62, bucket_rows=1 << 62)
     _, segment = collected.bucket(0)
     collected.close()
     say("facts")
     days, counts = survey(segment)
     refuse_empty(counts)
-    return ledger_of(tables, collected.codes, days, counts, learned, quality, segments=(segment,))
+    found = ledger_of(tables, collected.codes, days, counts, learned, quality, segments=(segment,))
+    return replace(found, is_alone=True) if is_alone else found
 
 
 def ledger_of(

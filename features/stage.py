@@ -66,8 +66,8 @@ def without_progress_bar(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("SET enable_progress_bar = false")
 
 
-def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> duckdb.DuckDBPyConnection:
-    """An empty database that reads times in `zone` and spills to the system's temporary folder what `MEMORY_LIMIT` does not hold.
+def open_workspace(*, zone: str, currency: str, now: datetime, today: date, memory: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
+    """An empty database that reads times in `zone` and spills to the system's temporary folder what `memory` does not hold.
 
     `now` is the import's instant in UTC without a zone, `today` its civil day.
 
@@ -81,7 +81,7 @@ def open_workspace(*, zone: str, currency: str, now: datetime, today: date) -> d
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "temp_directory": str(Path(tempfile.gettempdir()) / f"lianxin-duckdb-{os.getpid()}"),
         },
     )

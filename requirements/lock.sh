@@ -14,6 +14,6 @@ lock() { # NAME EXTRA...
     --no-emit-index-url --no-emit-find-links ${LOCK_ARGS:-} --output-file requirements/all.txt
 lock serve core serve build
 lock demo core train serve build
-lock dev core train serve spark dev build
+lock dev core train serve spark report dev build
 lock full core train serve spark report notebooks dev bench build
 rm requirements/all.txt

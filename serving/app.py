@@ -16,20 +16,7 @@ from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.routes import bundle as bundle_route
-from serving.routes import (
-    consents,
-    decisions,
-    desk,
-    desk_decisions,
-    documentation,
-    health,
-    lookups,
-    models,
-    oauth,
-    operations,
-    pages,
-    scores,
-)
+from serving.routes import consents, decisions, desk, documentation, health, histories, lookups, models, oauth, operations, pages, scores
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -49,7 +36,8 @@ def create_app(
 ) -> FastAPI:
     """Put the application together.
 
-    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there is no other bundle to put in service.
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
+    there is no other bundle to put in service.
 
     Raises
     ------
@@ -74,6 +62,7 @@ def create_app(
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
     for routes in (
         scores,
+        histories,
         decisions,
         consents,
         lookups,
@@ -84,7 +73,6 @@ def create_app(
         bundle_route,
         pages,
         desk,
-        desk_decisions,
         documentation,
     ):
         app.include_router(routes.router)

@@ -66,6 +66,11 @@ def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date)
         The bundle asks for a feature this version of the catalogue does not have.
     """
     refuse_later_as_of(ledger, as_of)
+    return assess_known(bundle, ledger, supplier_id, as_of)
+
+
+def assess_known(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date) -> Assessment:
+    """Score one supplier of a ledger that is complete up to ``as_of``, whatever its last known day; raises as `assess` does."""
     matrix = build_features(ledger, [as_of], [supplier_id], features=_read_features(bundle.names))
     row, counts = matrix.values[0, : len(bundle.names)], matrix.values[0, len(bundle.names) :].tolist()
     return assess_row(bundle, supplier_id, as_of, row, counts=counts, tables=_tables_present(bundle.names, ledger.present))

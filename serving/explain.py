@@ -9,6 +9,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from credit.abstention import Stance
+from credit.score import Score
+from features.build import rests_on_others
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
 from serving.http.languages import Language, Words, words
@@ -105,10 +107,12 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
 def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, spoken: Words) -> list[Notice]:
     """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
     notices = []
-    by_table, by_value = [], []
+    by_table, by_others, by_value = [], [], []
     for place, (feature, part) in enumerate(zip(scored_features(bundle.names), assessment.score.contributions, strict=True)):
         if not feature.tables <= ledger.present:
             by_table.append(place)
+        elif ledger.is_alone and rests_on_others(feature):
+            by_others.append(place)
         elif part.value is None:
             by_value.append(place)
     absent = missing_tables(bundle, ledger)
@@ -116,6 +120,9 @@ def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessme
         tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent])
         moved = spoken.points(moved_points(bundle, assessment, by_table))
         notices.append(Notice(code="tables_missing", text=spoken.text("warning.tables_missing", tables=tables, moved=moved)))
+    if by_others:
+        moved = spoken.points(moved_points(bundle, assessment, by_others))
+        notices.append(Notice(code="others_missing", text=spoken.text("warning.others_missing", moved=moved)))
     moved_by_value = moved_points(bundle, assessment, by_value)
     if abs(moved_by_value) >= MOVED_POINTS:
         text = spoken.text("warning.values_missing", count=len(by_value), moved=spoken.points(moved_by_value))
@@ -147,8 +154,13 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(report_url=f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"),
+        rights=Rights(report_url=_report_url(ledger, score)),
     )
+
+
+def _report_url(ledger: Ledger, score: Score) -> str | None:
+    """Return where the report is; a history handed over is not kept and has none."""
+    return None if ledger.is_alone else f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"
 
 
 def _score_part(assessment: Assessment) -> ScorePart:

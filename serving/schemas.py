@@ -59,6 +59,28 @@ class ScoreRequest(_Wire):
     purpose: Annotated[Purpose, Field(description="What the score is for; kept with it.")]
 
 
+class LawfulBasis(StrEnum):
+    """By what right a bank holds and uses data of a supplier (Personal Information Protection Law, article 13, items 1 to 3)."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    STATUTE = "statute"
+
+
+class StatedBasis(_Wire):
+    """The right by which a bank uses a history it hands over, as the bank states it."""
+
+    kind: Annotated[
+        LawfulBasis,
+        Field(description="consent: the supplier's written consent; contract: needed for a contract with it; statute: a statutory duty."),
+    ]
+    reference: Annotated[
+        str, Field(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN, description="The bank's own file number of it, not a name.")
+    ]
+    given_on: Annotated[PlainDate, Field(description="The day it was given or concluded, today at the latest.")]
+    expires_on: Annotated[PlainDate, Field(description="From this day on it does not hold; within three years.")]
+
+
 class IntervalPart(_Wire):
     """Where the PD would lie had the model learnt from other suppliers, for ``level`` of them."""
 
@@ -158,7 +180,9 @@ class DataQuality(_Wire):
 class Rights(_Wire):
     """Where the scored supplier can see what the score rests on."""
 
-    report_url: Annotated[str, Field(description="The credit report as a page, as of the same day.")]
+    report_url: Annotated[
+        str | None, Field(description="The credit report as a page, as of the same day; null where rows handed over were not kept.")
+    ]
 
 
 class ScoreBody(_Wire):
@@ -189,11 +213,20 @@ class AuditPart(_Wire):
     chain_hash: Annotated[str, Field(description="SHA-256 that the next row of the chain hangs on.")]
 
 
+class HistoryPart(_Wire):
+    """What the bank handed over for a score of a supplier that is not on the platform."""
+
+    basis: StatedBasis
+    request_sha256: Annotated[str, Field(description="SHA-256 of the request's body as it was sent: the rows themselves are not kept.")]
+    rows: Annotated[dict[str, int], Field(description="Rows by table.")]
+
+
 class KeptScore(ScoreBody):
     """A score as it is kept: by what leave it was given, and where it stands in the audit."""
 
     consent_ref: Annotated[UUID | None, Field(description="The consent it rests on; null where a supplier asks about itself.")]
     tier: Annotated[Tier, Field(description="How far values and rows are shown: the lesser of the bank's tier and the consent's.")]
+    history: Annotated[HistoryPart | None, Field(description="Given where the score rests on rows the bank handed over.")] = None
     audit: AuditPart
 
 

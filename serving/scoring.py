@@ -74,6 +74,6 @@ def by_leave(leave: Permit) -> dict[str, str | None]:
     return {"consent_ref": str(leave.consent_id) if leave.consent_id else None, "tier": leave.tier.value}
 
 
-def body_bytes(body: ScoreBody, **more: str | None) -> bytes:
+def body_bytes(body: ScoreBody, **more: object) -> bytes:
     """Return the body as bytes, with further fields at its end; every number in the shortest form that reads back to the same bits."""
     return json.dumps(body.model_dump(mode="json", by_alias=True) | more, ensure_ascii=False, allow_nan=False).encode()

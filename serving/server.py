@@ -208,7 +208,7 @@ def _signature(bundle: ScoringBundle, trusted_key: str | None) -> str:
 class _Server(uvicorn.Server):
     """A web server that says when it answers."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 

@@ -13,6 +13,7 @@ from serving.access.keys import authenticate, live_caller
 from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
 from serving.access.tokens import Tokens
+from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
 from serving.settings import ServiceSettings
@@ -44,6 +45,7 @@ class Service:
     metrics: Metrics
     salt: bytes = field(repr=False)
     """Of the fingerprints by which a document that is financed is known again."""
+    history_slots: HistorySlots = field(default_factory=HistorySlots)
 
     @property
     def rate(self) -> Rate:

@@ -26,6 +26,7 @@ class Scope(StrEnum):
     DECISION_REVIEW = "decision:review"
     SCORE_WRITE = "score:write"
     SCORE_READ = "score:read"
+    HISTORY_WRITE = "history:write"
     REPORT_READ = "report:read"
     MODEL_READ = "model:read"
     CONSENT_READ = "consent:read"
@@ -39,7 +40,7 @@ _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_RE
 _DECISIONS: Final = frozenset({Scope.DECISION_WRITE, Scope.DECISION_READ, Scope.DECISION_REVIEW})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | _DECISIONS | {Scope.CONSENT_READ, Scope.LOOKUP_READ},
+        TenantKind.BANK: _SCORES | _DECISIONS | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
         TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE}),
     }

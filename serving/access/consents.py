@@ -7,9 +7,10 @@ tables may record one that was given on paper.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy import Connection, Row, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
@@ -17,7 +18,10 @@ from features.columns import Tier
 from serving.access.caller import Caller, TenantKind
 from serving.database.tables import consent_events, lookups
 from serving.http.refusals import BankUnknown, ConsentMissing, ConsentUnknown, IdempotencyKeyReused
-from serving.schemas import Purpose
+from serving.schemas import Purpose, StatedBasis
+
+LONGEST = timedelta(days=3 * 366)
+"""So long a consent, or a basis a bank states, may hold."""
 
 _LIVE = text("""
     SELECT consent_id, tier FROM consent_events AS granted
@@ -83,6 +87,23 @@ def permit(connection: Connection, caller: Caller, supplier_id: str, purpose: Pu
         raise ConsentMissing
     given = Tier(row.tier)
     return Permit(row.consent_id, given if caller.tier.allows(given) else caller.tier)
+
+
+def permit_stated(basis: StatedBasis, today: date) -> Permit:
+    """Return the leave a bank states for data it hands over itself: nothing of them is withheld from it.
+
+    The platform cannot check the statement; it stands in the score, in its audit row, and with the bank's key.
+
+    Raises
+    ------
+    RequestValidationError
+        The basis does not hold today, or longer than `LONGEST`.
+    """
+    if basis.given_on > today:
+        raise RequestValidationError([{"type": "in_the_future", "loc": ("body", "basis", "given_on")}])
+    if not today < basis.expires_on <= today + LONGEST:
+        raise RequestValidationError([{"type": "expires", "loc": ("body", "basis", "expires_on")}])
+    return Permit(None, Tier.RESTRICTED)
 
 
 def grant(

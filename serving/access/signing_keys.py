@@ -50,9 +50,9 @@ def read_or_make_signing_keys(folder: Path) -> SigningKeys:
     file = folder / FILE
     try:
         kept = json.loads(file.read_text("utf-8"))
-        keys = [Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept[name])) for name in ("token", "anchor")]
+        token, anchor = (Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept[name])) for name in ("token", "anchor"))
         salt = bytes.fromhex(kept["salt"]) if "salt" in kept else secrets.token_bytes(SHORTEST_SALT)
-        made, is_whole = SigningKeys(*keys, salt), "salt" in kept
+        made, is_whole = SigningKeys(token, anchor, salt), "salt" in kept
         if len(salt) < SHORTEST_SALT:
             raise ValueError("the salt is too short")
     except FileNotFoundError:

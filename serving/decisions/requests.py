@@ -183,7 +183,7 @@ Model = TypeVar("Model", bound=_Wire)
 
 def _ordered(model: Model, first: date, then: date, code: str) -> Model:
     if then < first:
-        raise PydanticCustomError(code, "days in their order")  # type: ignore[arg-type]
+        raise PydanticCustomError(code, "days in their order")
     return model
 
 

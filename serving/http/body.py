@@ -8,8 +8,10 @@ without a byte-order mark, at most `MAX_BYTES` long and `MAX_DEPTH` deep.
 import json
 import math
 import re
+from asyncio import timeout
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -18,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from serving.http.refusals import BodyNotJson, BodyTooLarge, MediaTypeRefused
 
 MAX_BYTES = 64 * 1024
+MAX_SECONDS = 30.0
 MAX_DEPTH = 16
 MAX_INTEGER_DIGITS = 19
 _MEDIA_TYPE = re.compile(r'application/json(\s*;\s*charset\s*=\s*"?utf-8"?)?\s*', re.IGNORECASE | re.ASCII)
@@ -31,47 +34,60 @@ def json_body(model: type[Body]) -> Callable[[Request], object]:
     """Return a dependency that reads the body strictly and validates it as ``model``."""
 
     async def read(request: Request) -> Body:
-        raw = await read_bytes(request, _MEDIA_TYPE)
+        raw = await read_json(request)
         parse_strictly(raw)
         try:
             return model.model_validate_json(raw)
         except ValidationError as error:
-            found = error.errors(include_input=False, include_context=False, include_url=False)
-            raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found]) from None
+            raise RequestValidationError(field_errors(error)) from None
 
     return read
 
 
-async def read_bytes(request: Request, media_type: re.Pattern[str]) -> bytes:
-    """Read a body of the media type, refusing it as soon as it passes the cap.
+def field_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """Return what a model found wrong with a body: fields and rules, nothing of what was sent."""
+    found = error.errors(include_input=False, include_context=False, include_url=False)
+    return [{**item, "loc": ("body", *item["loc"])} for item in found]
+
+
+async def read_json(request: Request, limit: int = MAX_BYTES) -> bytes:
+    """Read a body that is announced as JSON; raises as `read_bytes` does."""
+    return await read_bytes(request, _MEDIA_TYPE, limit)
+
+
+async def read_bytes(request: Request, media_type: re.Pattern[str], limit: int = MAX_BYTES) -> bytes:
+    """Read a body of the media type within `MAX_SECONDS`, refusing it as soon as it passes the limit.
 
     Raises
     ------
     MediaTypeRefused
         The content type is another one, or the body is compressed.
     BodyTooLarge
-        It is longer than `MAX_BYTES`, announced or sent.
+        It is longer than the limit, announced or sent.
+    BodyNotJson
+        It does not come to its end in time.
     """
     if not media_type.fullmatch(request.headers.get("content-type", "")):
         raise MediaTypeRefused
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise MediaTypeRefused
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced[:12]) > MAX_BYTES:
-        raise BodyTooLarge(limit=MAX_BYTES)
+    if announced.isdigit() and int(announced[:12]) > limit:
+        raise BodyTooLarge(limit=limit)
     raw = bytearray()
     try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BYTES:
-                raise BodyTooLarge(limit=MAX_BYTES)
-    except ClientDisconnect:
+        async with timeout(MAX_SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > limit:
+                    raise BodyTooLarge(limit=limit)
+    except (ClientDisconnect, TimeoutError):
         raise BodyNotJson("body_incomplete") from None
     return bytes(raw)
 
 
-def parse_strictly(raw: bytes) -> object:
-    """Parse JSON text that has one meaning, or refuse it with a code.
+def parse_strictly(raw: bytes, *, exact: bool = False) -> object:
+    """Parse JSON text that has one meaning, or refuse it with a code; ``exact`` keeps the digits of a number with a point, as Decimal.
 
     Raises
     ------
@@ -94,7 +110,8 @@ def parse_strictly(raw: bytes) -> object:
         raise BodyNotJson("not_utf8") from None
     _refuse_deep(text)
     try:
-        value = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_constant, object_pairs_hook=_object)
+        number = _decimal if exact else _number
+        value = json.loads(text, parse_int=_integer, parse_float=number, parse_constant=_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise BodyNotJson("not_json") from None
     _refuse_unwanted(value)
@@ -127,6 +144,12 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise BodyNotJson("number_not_finite")
     return value
+
+
+def _decimal(text: str) -> Decimal:
+    """Read a number a float can hold by its digits."""
+    _number(text)
+    return Decimal(text)
 
 
 def _constant(_: str) -> NoReturn:

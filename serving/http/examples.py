@@ -15,7 +15,9 @@ from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
 from serving.explain import Occasion, current_model, score_body
+from serving.histories.example import history_example
 from serving.http.languages import Language, words
+from serving.http.problems import rule_text
 from serving.schemas import Purpose, ScoreBody
 from serving.service import Service
 from serving.store import feature_snapshot
@@ -90,6 +92,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
     token = {"access_token": "eyJhbGciOi...", "token_type": "Bearer", "expires_in": service.tokens.seconds}
     return {
         ("/v1/scores", "post"): score,
+        ("/v1/scores/history", "post"): history_example(service),
         ("/v1/scores/{score_id}", "get"): score,
         ("/v1/models/current", "get"): model,
         ("/v1/oauth/token", "post"): token | {"scope": " ".join(sorted(SCOPES_OF[TenantKind.BANK]))},
@@ -130,11 +133,18 @@ def example_assessment(service: Service) -> Assessment:
     return assess_row(bundle, NOBODY, as_of, values, counts=_USUAL_COUNTS, tables=1.0)
 
 
+_FIELDS = {
+    "validation_failed": ("/supplier_id", "string_too_long"),
+    "body_not_json": ("", "key_twice"),
+    "history_invalid": ("/history/orders/3/amount", "amount_is_positive"),
+}
+
+
 def problem_example(service: Service, status: int, code: str, language: Language) -> dict[str, Any]:
     """Return the body of a problem."""
     spoken = words(language)
-    facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536, "scope": "score:write", "seconds": 2}
-    field = {"validation_failed": ("/supplier_id", "string_too_long"), "body_not_json": ("", "key_twice")}.get(code)
+    facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536, "scope": "score:write", "seconds": 2, "found": 1}
+    field = _FIELDS.get(code)
     return {
         "type": f"/docs#{code}",
         "title": spoken.text(f"problem.{code}.title"),
@@ -142,6 +152,6 @@ def problem_example(service: Service, status: int, code: str, language: Language
         "detail": spoken.text(f"problem.{code}.detail", **facts),
         "instance": f"urn:lianxin:request:{_REQUEST_ID}",
         "request_id": _REQUEST_ID,
-        "errors": [{"pointer": field[0], "code": field[1], "detail": spoken.text(f"field.{field[1]}")}] if field else [],
+        "errors": [{"pointer": field[0], "code": field[1], "detail": rule_text(spoken, field[1])}] if field else [],
         **({"error": code} if code in TOKEN_ERRORS else {}),
     }

@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 from serving.access.bodies import ConsentRequest, TokenProblem
 from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
 from serving.decisions.requests import DecisionRequest, StepRequest
+from serving.histories.bodies import HistoryRequest
+from serving.histories.example import history_request_example
 from serving.http.examples import (
     TOKEN_ERRORS,
     answer_examples,
@@ -41,6 +43,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (404, "supplier_unknown"),
         (409, "request_in_flight"),
         (422, "as_of_out_of_range"),
+        *_CREATE,
+    ),
+    ("/v1/scores/history", "post"): (
+        (409, "request_in_flight"),
+        (422, "history_invalid"),
+        (422, "history_too_slow"),
+        (422, "as_of_out_of_range"),
+        (422, "not_enough_history"),
+        (429, "histories_busy"),
         *_CREATE,
     ),
     ("/v1/decisions", "post"): (
@@ -114,7 +125,7 @@ def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    sent = (ScoreRequest, ConsentRequest, DecisionRequest, StepRequest, BundleRequest)
+    sent = (ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest)
     read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in sent)]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
@@ -148,6 +159,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
     bodies = {
         "/v1/scores": ("ScoreRequest", request_example(service)),
+        "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
         "/v1/decisions": ("DecisionRequest", decision_request_example(service)),
         "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),

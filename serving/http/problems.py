@@ -31,7 +31,8 @@ from credit.errors import (
     TermsOutOfBounds,
     UnknownSupplier,
 )
-from serving.http.languages import Language, choose_language, words
+from features.rules import RULES
+from serving.http.languages import Language, Words, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
@@ -48,6 +49,9 @@ from serving.http.refusals import (
     DocumentsTaken,
     ExchangeUnderWay,
     GrantTypeUnsupported,
+    HistoriesBusy,
+    HistoryInvalid,
+    HistoryTooSlow,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     MediaTypeRefused,
@@ -95,11 +99,14 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BundleNotTrusted: (422, "bundle_not_trusted"),
     BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
+    HistoryInvalid: (422, "history_invalid"),
+    HistoryTooSlow: (422, "history_too_slow"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
     NoPolicyInForce: (422, "no_policy_in_force"),
     NotEnoughHistory: (422, "not_enough_history"),
     ReasonMissing: (422, "reason_missing"),
     TermsOutOfBounds: (422, "terms_out_of_bounds"),
+    HistoriesBusy: (429, "histories_busy"),
     RateLimited: (429, "rate_limited"),
     BundleInvalid: (503, "not_ready"),
     BundleTampered: (503, "not_ready"),
@@ -111,9 +118,10 @@ FIELD_CODES: Final = frozenset(
     {
         "body_empty", "body_incomplete", "byte_order_mark", "not_utf8", "too_deep", "number_not_finite", "integer_too_long",
         "key_twice", "unwanted_character", "not_json", "missing", "extra_forbidden", "string_type", "string_too_short",
-        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires", "invalid",
+        "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
+        "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
         "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
-        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "invalid",
     }
 )  # fmt: skip
 log = logging.getLogger("lianxin.service")
@@ -155,11 +163,21 @@ def problem(
         "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
-        "errors": [{"pointer": where, "code": what, "detail": spoken.text(f"field.{what}")} for where, what in errors],
+        "errors": [{"pointer": where, "code": what, "detail": rule_text(spoken, what)} for where, what in errors],
         **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
+
+
+def rule_text(spoken: Words, code: str) -> str:
+    """Say what the rule of a code asks: a rule of the data contract with its remedy, or a rule of the service."""
+    if code not in RULES:
+        return spoken.text(f"field.{code}")
+    rule = RULES[code]
+    if spoken.language is Language.ZH_CN:
+        return f"{rule.zh}；{rule.remedy_zh}"
+    return f"{rule.en}; {rule.remedy_en}"
 
 
 def _wants_page(request: Request) -> bool:
@@ -204,7 +222,7 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
     }.get(status, {})
     if isinstance(error, ClientUnknown):
         headers = {"WWW-Authenticate": 'Basic realm="lianxin"'}
-    errors = [("", error.code)] if isinstance(error, BodyNotJson) else []
+    errors = error.errors if isinstance(error, ServiceRefusal) else ()
     more = {"error": code} if isinstance(error, TokenRefusal) else {}
     return problem(request, status, code, errors=errors, facts=facts, headers=headers, more=more)
 

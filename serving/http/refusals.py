@@ -1,10 +1,17 @@
 """What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.http.problems`."""
 
+from collections.abc import Sequence
+
 from credit.errors import LianxinError
 
 
 class ServiceRefusal(LianxinError):
-    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input."""
+    """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input.
+
+    ``errors`` are pairs of a JSON pointer and the code of the rule that is broken there.
+    """
+
+    errors: Sequence[tuple[str, str]] = ()
 
     def __init__(self, message: str = "", **facts: object) -> None:
         """Take a message for the log and facts for the caller."""
@@ -126,7 +133,24 @@ class BodyNotJson(ServiceRefusal):
     def __init__(self, code: str) -> None:
         """Take the stable code of the rule."""
         super().__init__(code)
-        self.code = code
+        self.code, self.errors = code, [("", code)]
+
+
+class HistoryInvalid(ServiceRefusal):
+    """Rows of a history that was handed over break rules of the data contract; ``found`` among the facts says how many."""
+
+    def __init__(self, errors: Sequence[tuple[str, str]], **facts: object) -> None:
+        """Take pointers to the rows with the rules they break."""
+        super().__init__(f"{len(errors)} faults shown, the first {errors[0][1]}", **facts)
+        self.errors = errors
+
+
+class HistoryTooSlow(ServiceRefusal):
+    """A history could not be worked through in the ``seconds`` allowed."""
+
+
+class HistoriesBusy(ServiceRefusal):
+    """As many histories are being read as may be at a time; ``seconds`` among the facts says when to come again."""
 
 
 class BundleRefusal(ServiceRefusal):

@@ -1,7 +1,7 @@
 """Consents: a supplier gives, reads and withdraws them; a bank reads those given to it."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Security
@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 
 from serving.access.bodies import BankBody, BankList, ConsentBody, ConsentPage, ConsentRequest
 from serving.access.caller import Caller, Scope
-from serving.access.consents import Consent, grant, list_consents, open_banks, read_consent, withdraw
+from serving.access.consents import LONGEST, Consent, grant, list_consents, open_banks, read_consent, withdraw
 from serving.explain import known_before
 from serving.http.body import json_body
 from serving.http.refusals import ConsentUnknown
@@ -17,7 +17,6 @@ from serving.routes.scores import idempotency_key
 from serving.service import InService, caller_of
 
 router = APIRouter(prefix="/v1", tags=["consents"])
-LONGEST = timedelta(days=3 * 366)
 Reader = Annotated[Caller, Security(caller_of, scopes=[Scope.CONSENT_READ])]
 Giver = Annotated[Caller, Security(caller_of, scopes=[Scope.CONSENT_WRITE])]
 After = Annotated[int, Query(ge=0, le=2**63 - 1, description="The `next` of the page before.")]

@@ -65,8 +65,7 @@ def create_score(
     answer = service.store.answer_once(caller, key, asked, make)
     if not answer.was_replayed:
         service.metrics.score()
-    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
-    return _response(answer, {"Location": answer.location, **replayed})
+    return answered(answer)
 
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
@@ -77,6 +76,12 @@ def read_score(service: InService, caller: Annotated[Caller, Security(caller_of,
     except ValueError:
         raise ScoreUnknown from None
     return _response(service.store.read_score(caller, wanted), {})
+
+
+def answered(answer: StoredAnswer) -> Response:
+    """Send the answer to a request for a new score: where it is, and whether it was made before."""
+    replayed = {"Idempotent-Replayed": "true"} if answer.was_replayed else {}
+    return _response(answer, {"Location": answer.location, **replayed})
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str]) -> Response:

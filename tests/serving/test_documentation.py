@@ -98,7 +98,8 @@ def test_the_commands_can_be_pasted(
             basic = {"Authorization": "Basic " + base64.b64encode(words_[words_.index("-u") + 1].encode()).decode()}
             assert anonymous.post(url, content=data, headers=headers | form | basic).status_code == 200
         elif "-d" in words_:
-            assert anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers).status_code in (200, 201)
+            answer = anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers)
+            assert answer.status_code in (200, 201), answer.text
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 

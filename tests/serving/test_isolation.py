@@ -19,6 +19,7 @@ from sqlalchemy import text
 from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
+from serving.histories.example import history_request_example
 from serving.store import Store
 from tests.serving.applications import application
 from tests.serving.client import Client
@@ -143,6 +144,11 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         Scope.SCORE_WRITE,
         True,
         lambda w, who, thing: w.call(who, "POST", "/v1/scores", json={"supplier_id": w.suppliers[thing], "purpose": purpose_of(who)}),
+    ),
+    ("post", "/v1/scores/history"): (
+        Scope.HISTORY_WRITE,
+        False,
+        lambda w, who, thing: w.call(who, "POST", "/v1/scores/history", json=history_request_example(w.app.state.service)),
     ),
     ("get", "/v1/scores/{score_id}"): (
         Scope.SCORE_READ,
@@ -291,7 +297,8 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
 
 
 TABLES = (
-    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events", "decision_policies", "decisions", "decision_steps",
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events",
+    "decision_policies", "decisions", "decision_steps",
 )  # fmt: skip
 
 

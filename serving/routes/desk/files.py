@@ -23,7 +23,7 @@ from serving.schemas import SUPPLIER_ID_PATTERN
 from serving.scoring import make_score
 from serving.store import ScoreRecord, note_score
 
-router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
+router = APIRouter()
 Short = Annotated[str | None, Query(max_length=64)]
 SupplierId = Annotated[str, Path(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)]
 BARS = 12

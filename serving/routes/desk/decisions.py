@@ -25,10 +25,10 @@ from serving.desk.supplier_file import leave_of
 from serving.desk.what_if import decide_unkept, score_changed
 from serving.http.problems import describe, request_id_of
 from serving.http.refusals import ServiceRefusal
-from serving.routes.desk import SupplierId
+from serving.routes.desk.files import SupplierId
 from serving.store import StoredAnswer, note_lookup
 
-router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
+router = APIRouter()
 Months = Annotated[int, Query(ge=3, le=12)]
 
 

@@ -1,0 +1,9 @@
+"""The pages of the underwriter's desk."""
+
+from fastapi import APIRouter
+
+from serving.routes.desk import decisions, files
+
+router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
+for routes in (files, decisions):
+    router.include_router(routes.router)
