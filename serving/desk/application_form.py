@@ -2,7 +2,9 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -93,6 +95,7 @@ FIELDS: Final[Mapping[Product, tuple[Field, ...]]] = MappingProxyType(
 )
 """The fields of a row of each product, in the order they are shown; the names are those of `serving.decisions.requests`."""
 KINDS_OF_STOCK: Final = tuple(kind.value for kind in StockKind)
+_WHOLE: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TRUE: Final = frozenset({"1", "true", "yes", "y", "on", "是"})
 
 
@@ -176,18 +179,16 @@ def _value(field: Field, text: str) -> Any:
     """Return a field's value as the application has it, None where it is empty; what cannot be read stays a text, and is refused."""
     if field.kind is FieldKind.FLAG:
         return text.casefold() in _TRUE
-    if not text:
-        return None
-    if field.kind is FieldKind.MONEY:
-        try:
-            return fen(text.replace(",", ""))
-        except (OutOfRange, ValueError, ArithmeticError):
-            return text
-    if field.kind is FieldKind.COUNT:
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else text
-    if field.kind is FieldKind.CHOICE and text in KINDS_OF_STOCK:
-        return StockKind(text)
-    return text
+    value: int | str | None = text or None
+    with suppress(OutOfRange, ValueError):
+        match field.kind:
+            case FieldKind.MONEY if text:
+                value = fen(text.replace(",", ""))
+            case FieldKind.COUNT if _WHOLE.fullmatch(text):
+                value = int(text)
+            case FieldKind.CHOICE if text:
+                value = StockKind(text)
+    return value
 
 
 def _fault(found: Mapping[str, Any]) -> Fault:

@@ -66,7 +66,7 @@ def step_of(form: Mapping[str, str]) -> tuple[StepRequest | None, str | None]:
 
 def _terms(form: Mapping[str, str]) -> dict[str, int]:
     """Return the terms typed in; raises `ValueError` with the field's name where one cannot be read."""
-    terms = {}
+    terms: dict[str, int] = {}
     for name in _TERMS:
         text = form.get(name, "").replace(",", "").strip().rstrip("%")
         try:

@@ -114,6 +114,21 @@ def leave_of(connection: Connection, caller: Caller, supplier_id: str) -> tuple[
     raise ConsentMissing
 
 
+def note_look(
+    connection: Connection, caller: Caller, supplier_id: str, leave: Permit, purpose: Purpose, score_id: UUID | None = None
+) -> None:
+    """Write down that the desk looked at a supplier; the supplier sees it."""
+    note_lookup(
+        connection,
+        caller.tenant_id,
+        "report",
+        supplier_id=supplier_id,
+        purpose=purpose.value,
+        consent_id=leave.consent_id,
+        score_id=score_id,
+    )
+
+
 def read_supplier(desk: Desk, connection: Connection, supplier_id: str, score_id: UUID | None = None) -> SupplierFile:
     """Return a supplier's file with its newest score, or an earlier one, and write down that it was looked at.
 
@@ -130,8 +145,7 @@ def read_supplier(desk: Desk, connection: Connection, supplier_id: str, score_id
     history = tuple(PastScore(*row) for row in connection.execute(_HISTORY, asked))
     newest = history[0].score_id if history else None
     record = find_score(connection, supplier_id, score_id) if score_id else (newest and find_score(connection, supplier_id, newest))
-    told = {"supplier_id": supplier_id, "purpose": purpose.value, "consent_id": leave.consent_id}
-    note_lookup(connection, caller.tenant_id, "report", score_id=record.score_id if record else None, **told)
+    note_look(connection, caller, supplier_id, leave, purpose, record.score_id if record else None)
     decided: Sequence[DecisionLine] = ()
     if desk.may(Scope.DECISION_READ):
         decided = list_decisions(connection, DecisionFilter(supplier_id), 0, MOST_DECISIONS)[::-1]

@@ -4,6 +4,6 @@ from fastapi import APIRouter
 
 from serving.routes.desk import decisions, files
 
-router = APIRouter(prefix="/desk", tags=["pages"], include_in_schema=False)
+router = APIRouter(tags=["pages"], include_in_schema=False)
 for routes in (files, decisions):
     router.include_router(routes.router)

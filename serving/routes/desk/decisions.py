@@ -21,14 +21,14 @@ from serving.decisions.steps import take_step
 from serving.desk.application_form import FIELDS, FIRST_ROWS, HEAD, KINDS_OF_STOCK, MOST_ROWS, Draft, Fault, read_draft, request_of
 from serving.desk.decision_page import offered, sheet_of, step_of
 from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
-from serving.desk.supplier_file import leave_of
+from serving.desk.supplier_file import leave_of, note_look
 from serving.desk.what_if import decide_unkept, score_changed
 from serving.http.problems import describe, request_id_of
 from serving.http.refusals import ServiceRefusal
 from serving.routes.desk.files import SupplierId
-from serving.store import StoredAnswer, note_lookup
+from serving.store import StoredAnswer
 
-router = APIRouter()
+router = APIRouter(prefix="/desk")
 Months = Annotated[int, Query(ge=3, le=12)]
 
 
@@ -113,8 +113,7 @@ def show_what_if(desk: InDesk, supplier_id: SupplierId, months: Months = 6) -> R
     desk.needs(Scope.SCORE_READ, Scope.REPORT_READ)
     with desk.service.store.begin(desk.caller) as connection:
         leave, purpose = leave_of(connection, desk.caller, supplier_id)
-        told = {"supplier_id": supplier_id, "purpose": purpose.value, "consent_id": leave.consent_id}
-        note_lookup(connection, desk.caller.tenant_id, "report", **told)
+        note_look(connection, desk.caller, supplier_id, leave, purpose)
     span = months if months in (3, 6, 12) else 6
     query = desk.request.query_params
     chosen = {name: int(value) for name, value in query.items() if value.isascii() and value.isdigit() and len(value) < 4}

@@ -23,7 +23,7 @@ from serving.schemas import SUPPLIER_ID_PATTERN
 from serving.scoring import make_score
 from serving.store import ScoreRecord, note_score
 
-router = APIRouter()
+router = APIRouter(prefix="/desk")
 Short = Annotated[str | None, Query(max_length=64)]
 SupplierId = Annotated[str, Path(min_length=1, max_length=64, pattern=SUPPLIER_ID_PATTERN)]
 BARS = 12
@@ -107,8 +107,17 @@ def score_supplier(desk: InDesk, form: SentForm, supplier_id: SupplierId) -> Res
 
     def make(connection: Connection) -> ScoreRecord:
         _, purpose = leave_of(connection, caller, supplier_id)
-        occasion = {"request_id": request_id_of(desk.request), "language": desk.language}
-        return make_score(service, caller, connection, supplier_id=supplier_id, as_of=None, purpose=purpose, **occasion).record
+        made = make_score(
+            service,
+            caller,
+            connection,
+            supplier_id=supplier_id,
+            as_of=None,
+            purpose=purpose,
+            request_id=request_id_of(desk.request),
+            language=desk.language,
+        )
+        return made.record
 
     answer = service.store.answer_once(caller, form_key(form), f"desk score {supplier_id}".encode(), make)
     if not answer.was_replayed:
