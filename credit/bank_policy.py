@@ -14,7 +14,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -27,15 +27,26 @@ from credit.policy import PolicyNumber
 LONGEST_TEXT = 200_000
 """Characters a policy text may have; the packaged numbers take a tenth of it."""
 
+LONGEST_NAME = 100
+"""Characters a bank's name may have."""
+
+MOST_FAULTS = 100
+"""So many faults are told at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyFault:
-    """One thing wrong with a policy text: the key, its line where it can be told, the rule with what was found, and the remedy."""
+    """One thing wrong with a policy text: the key, its line where it can be told, the rule with what was found, and the remedy.
+
+    ``code`` is the rule's stable name and ``facts`` are values of ours that tell it without a word of the text: for who may not repeat it.
+    """
 
     key: str
     line: int | None
     rule: str
     remedy: str
+    code: str
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return it as one sentence for a reader."""
@@ -58,12 +69,14 @@ def parse_bank_policy(text: str, packaged: FinancingPolicyHistory) -> FinancingP
     Raises
     ------
     BankPolicyInvalid
-        With every fault of the text.
+        With every fault of the text, up to `MOST_FAULTS` and those of the last section looked at.
     """
     document = _document(text)
     bank = document.pop("bank", None)
     faults = (
-        [] if isinstance(bank, str) and bank.strip() else [_fault(text, "bank", f"must be a text, found {_cut(bank)}", "name the bank")]
+        []
+        if isinstance(bank, str) and bank.strip() and len(bank) <= LONGEST_NAME
+        else [_fault(text, "bank", f"must be a text, found {_cut(bank)}", "name the bank", "bank_unnamed")]
     )
     numbers = dict(packaged.numbers)
     for policy, sections in document.items():
@@ -72,6 +85,8 @@ def parse_bank_policy(text: str, packaged: FinancingPolicyHistory) -> FinancingP
             faults.append(fault)
             continue
         for name, section in sections.items():
+            if len(faults) >= MOST_FAULTS:
+                break
             code = f"{policy}.{name}"
             own, found = _own_values(text, code, section, packaged)
             faults += found
@@ -102,24 +117,30 @@ def bank_policy_text(history: FinancingPolicyHistory, packaged: FinancingPolicyH
 def _document(text: str) -> dict[str, Any]:
     if len(text) > LONGEST_TEXT:
         rule = f"must have at most {LONGEST_TEXT} characters, found {len(text)}"
-        raise BankPolicyInvalid((PolicyFault("text", None, rule, "write only what differs from the packaged numbers"),))
+        remedy = "write only what differs from the packaged numbers"
+        raise BankPolicyInvalid((PolicyFault("text", None, rule, remedy, "policy_too_long", {"limit": LONGEST_TEXT}),))
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         line = re.search(r"at line (\d+)", str(error))
         last = len(text.splitlines()) if "end of document" in str(error) else None
-        fault = PolicyFault("text", int(line[1]) if line else last, f"must be TOML, found: {error}", "correct the text at that place")
+        place, remedy = int(line[1]) if line else last, "correct the text at that place"
+        fault = PolicyFault("text", place, f"must be TOML, found: {error}", remedy, "not_toml")
         raise BankPolicyInvalid((fault,)) from error
 
 
 def _fault_of_policy(text: str, policy: str, sections: Any) -> PolicyFault | None:
     allowed = [name for name in FINANCING_POLICIES if name != STATUTE]
     if policy == STATUTE:
-        return _fault(text, policy, "the statute is not a bank's to change", "leave it out; numbers within it may be stricter")
+        return _fault(text, policy, "the statute is not a bank's to change", "leave it out; numbers within it may be stricter", "statute")
     if policy not in allowed:
-        return _fault(text, policy, f"must be one of {', '.join(allowed)}", _nearest(policy, allowed))
+        return _fault(
+            text, policy, f"must be one of {', '.join(allowed)}", _nearest(policy, allowed), "section_unknown", _near(policy, allowed)
+        )
     if not isinstance(sections, dict):
-        return _fault(text, policy, f"must hold sections, found {_cut(sections)}", f"write [{policy}.name_of_the_number]")
+        return _fault(
+            text, policy, f"must hold sections, found {_cut(sections)}", f"write [{policy}.name_of_the_number]", "section_holds_no_numbers"
+        )
     return None
 
 
@@ -127,49 +148,55 @@ def _own_values(text: str, code: str, section: Any, packaged: FinancingPolicyHis
     """Return a section's dated values, and what is wrong with them."""
     if code not in packaged.numbers:
         known = [name for name in packaged.numbers if not name.startswith(f"{STATUTE}.")]
-        return (), [_fault(text, code, "is no number of this policy", _nearest(code, known))]
+        return (), [_fault(text, code, "is no number of this policy", _nearest(code, known), "number_unknown", _near(code, known))]
     if not isinstance(section, dict) or set(section) != {"values"} or not isinstance(section["values"], list) or not section["values"]:
         found = sorted(section) if isinstance(section, dict) else _cut(section)
-        return (), [
-            _fault(text, code, f"must hold exactly a list `values`, not empty; found {found}", "write values = [{from, value, source}]")
-        ]
+        rule = f"must hold exactly a list `values`, not empty; found {found}"
+        return (), [_fault(text, code, rule, "write values = [{from, value, source}]", "values_missing")]
     own: list[PolicyNumber] = []
     faults: list[PolicyFault] = []
     for place, entry in enumerate(section["values"]):
+        if len(faults) >= MOST_FAULTS:
+            break
         said = _fault_of_entry(entry, packaged.numbers[code][0], own)
         if said:
-            faults.append(_fault(text, code, f"value {place + 1}: {said[0]}", said[1], place))
+            facts = {"unit": packaged.numbers[code][0].unit}
+            faults.append(_fault(text, code, f"value {place + 1}: {said[0]}", said[1], said[2], facts, place))
         else:
             number = packaged.numbers[code][0]
             own.append(replace(number, value=float(entry["value"]), since=entry["from"], source=entry["source"]))
     return tuple(own), faults
 
 
-def _fault_of_entry(entry: Any, number: PolicyNumber, earlier: list[PolicyNumber]) -> tuple[str, str] | None:
-    """Return the rule one dated value breaks and the remedy, or None."""
+def _fault_of_entry(entry: Any, number: PolicyNumber, earlier: list[PolicyNumber]) -> tuple[str, str, str] | None:
+    """Return the rule one dated value breaks, the remedy and the rule's code, or None."""
     if not isinstance(entry, dict) or set(entry) != {"from", "value", "source"}:
-        return f"must have exactly from, value and source, found {_cut(entry)}", "write { from = 2026-01-01, value = ..., source = ... }"
+        remedy = "write { from = 2026-01-01, value = ..., source = ... }"
+        return f"must have exactly from, value and source, found {_cut(entry)}", remedy, "entry_form"
     since, value, source = entry["from"], entry["value"], entry["source"]
     if not isinstance(since, date) or isinstance(since, datetime):
-        return f"`from` must be a date, found {_cut(since)}", "write the day it begins, such as 2026-01-01"
+        return f"`from` must be a date, found {_cut(since)}", "write the day it begins, such as 2026-01-01", "from_is_no_date"
     if earlier and since <= earlier[-1].since:
-        return f"`from` must rise, found {since} after {earlier[-1].since}", "put the values in the order of their days"
+        return f"`from` must rise, found {since} after {earlier[-1].since}", "put the values in the order of their days", "from_must_rise"
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 1e12:
-        return f"value must be a finite number up to 1e12, found {_cut(value)}", f"write a number in {number.unit}"
+        return f"value must be a finite number up to 1e12, found {_cut(value)}", f"write a number in {number.unit}", "value_is_no_number"
     if not isinstance(source, str) or not source.strip():
-        return f"source must be a text, found {_cut(source)}", "say who decided the number and when"
+        return f"source must be a text, found {_cut(source)}", "say who decided the number and when", "source_missing"
     fault = fault_of_number(replace(number, value=float(value)))
-    return (fault, f"give it in {number.unit}") if fault else None
+    return (fault, f"give it in {number.unit}", "value_out_of_domain") if fault else None
 
 
 def _contradiction(text: str, day: date, rule: str) -> PolicyFault:
     named = re.findall(rf"\b(?:{'|'.join(FINANCING_POLICIES)})\.[a-z_]+", rule)
     own = next((code for code in named if _line(text, code) is not None), named[0] if named else "policy")
-    return _fault(text, own, f"{rule}, broken from {day} on", "change one of them, or the day it begins", 0)
+    remedy = "change one of them, or the day it begins"
+    return _fault(text, own, f"{rule}, broken from {day} on", remedy, "numbers_contradict", {"rule": rule}, 0)
 
 
-def _fault(text: str, key: str, rule: str, remedy: str, place: int = -1) -> PolicyFault:
-    return PolicyFault(key, _line(text, key, place), rule, remedy)
+def _fault(
+    text: str, key: str, rule: str, remedy: str, code: str, facts: Mapping[str, object] = MappingProxyType({}), place: int = -1
+) -> PolicyFault:
+    return PolicyFault(key, _line(text, key, place), rule, remedy, code, facts)
 
 
 def _line(text: str, key: str, place: int = -1) -> int | None:
@@ -193,6 +220,12 @@ def _line(text: str, key: str, place: int = -1) -> int | None:
 def _nearest(word: str, known: list[str]) -> str:
     near = get_close_matches(word[:80], known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"use one of: {', '.join(known)}"
+
+
+def _near(word: str, known: list[str]) -> dict[str, object]:
+    """Return the known names to use instead: the nearest one, or all."""
+    near = get_close_matches(word[:80], known, n=1, cutoff=0.6)
+    return {"names": ", ".join(near or known)}
 
 
 def _cut(found: Any) -> str:

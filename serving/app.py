@@ -16,7 +16,21 @@ from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.routes import bundle as bundle_route
-from serving.routes import consents, decisions, desk, documentation, health, histories, lookups, models, oauth, operations, pages, scores
+from serving.routes import (
+    consents,
+    decisions,
+    desk,
+    documentation,
+    health,
+    histories,
+    lookups,
+    models,
+    oauth,
+    operations,
+    pages,
+    policies,
+    scores,
+)
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -60,21 +74,8 @@ def create_app(
     app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys.salt)
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    for routes in (
-        scores,
-        histories,
-        decisions,
-        consents,
-        lookups,
-        oauth,
-        models,
-        health,
-        operations,
-        bundle_route,
-        pages,
-        desk,
-        documentation,
-    ):
+    of_suppliers = (scores, histories, decisions, policies, consents, lookups)
+    for routes in (*of_suppliers, oauth, models, health, operations, bundle_route, pages, desk, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -264,6 +264,8 @@ class ProblemError(_Wire):
     pointer: Annotated[str, Field(description="JSON pointer into the body, or /query/..., /header/..., /path/...")]
     code: str
     detail: str
+    key: Annotated[str | None, Field(description="Where the field holds a text of its own: the key in it, if it is one of ours.")] = None
+    line: Annotated[int | None, Field(description="Where the field holds a text of its own: the line in it, from 1.")] = None
 
 
 class Problem(_Wire):

@@ -24,6 +24,9 @@ class Scope(StrEnum):
     DECISION_WRITE = "decision:write"
     DECISION_READ = "decision:read"
     DECISION_REVIEW = "decision:review"
+    POLICY_WRITE = "policy:write"
+    POLICY_READ = "policy:read"
+    POLICY_ACTIVATE = "policy:activate"
     SCORE_WRITE = "score:write"
     SCORE_READ = "score:read"
     HISTORY_WRITE = "history:write"
@@ -38,9 +41,10 @@ class Scope(StrEnum):
 
 _SCORES: Final = frozenset({Scope.SCORE_WRITE, Scope.SCORE_READ, Scope.REPORT_READ, Scope.MODEL_READ})
 _DECISIONS: Final = frozenset({Scope.DECISION_WRITE, Scope.DECISION_READ, Scope.DECISION_REVIEW})
+_POLICIES: Final = frozenset({Scope.POLICY_WRITE, Scope.POLICY_READ, Scope.POLICY_ACTIVATE})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | _DECISIONS | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
+        TenantKind.BANK: _SCORES | _DECISIONS | _POLICIES | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
         TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
         TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE}),
     }

@@ -1,6 +1,6 @@
 """The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Double, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Identity, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
@@ -175,4 +175,47 @@ decision_steps = Table(
     Column("terms", LargeBinary),
     Column("stage", Text),
     Column("exposure", BigInteger),
+)
+
+bank_policies = Table(
+    "bank_policies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, Identity(always=True)),
+    Column("tenant_id", Uuid),
+    Column("uploaded_at", DateTime(timezone=True)),
+    Column("uploaded_by", Text),
+    Column("api_key_id", BigInteger),
+    Column("bank", Text),
+    Column("version", Text),
+    Column("canonical", LargeBinary),
+    Column("toml", Text),
+)
+
+policy_simulations = Table(
+    "policy_simulations",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("policy_id", Uuid),
+    Column("made_at", DateTime(timezone=True)),
+    Column("made_by", Text),
+    Column("api_key_id", BigInteger),
+    Column("begins_on", Date),
+    Column("before_version", Text),
+    Column("body", LargeBinary),
+)
+
+policy_activations = Table(
+    "policy_activations",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("policy_id", Uuid),
+    Column("simulation_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+    Column("begins_on", Date),
+    Column("person", Text),
+    Column("api_key_id", BigInteger),
+    Column("reason", Text),
 )

@@ -44,7 +44,7 @@ def step_request_example() -> dict[str, Any]:
 
 def decision_answers(service: Service) -> dict[tuple[str, str], Any]:
     """Return an example of the good answer of every operation on decisions."""
-    decision, inputs = _decided(service)
+    decision, inputs = decided_example(service)
     body = told_example(decision_body(score_body_example(service), decision, inputs, Language.EN), service)
     given = datetime.now(UTC).replace(microsecond=0)
     case = open_case(decision)
@@ -77,7 +77,7 @@ def decision_answers(service: Service) -> dict[tuple[str, str], Any]:
     }
 
 
-def _decided(service: Service) -> tuple[Decision, DecisionInputs]:
+def decided_example(service: Service) -> tuple[Decision, DecisionInputs]:
     """Decide the example's application, nothing of it being financed elsewhere and nothing owed."""
     wanted = DecisionRequest.model_validate_json(json.dumps(decision_request_example(service)))
     as_of, supplier_id = service.ledger.latest_as_of, wanted.supplier_id

@@ -17,7 +17,7 @@ from features.read_rows import Row, open_rows, read_rows
 from features.rejects import Reject
 from features.tables import CONTRACT
 from serving.histories.bodies import MOST_FAULTS
-from serving.http.refusals import HistoryInvalid, HistoryTooSlow
+from serving.http.refusals import FieldError, HistoryInvalid, HistoryTooSlow
 
 SECONDS: Final = 20.0
 """So long a history may take from rows to ledger."""
@@ -58,15 +58,15 @@ def open_history(
 
 
 def _refuse_faults(found: FolderReading) -> None:
-    faults = [(_pointer(reject), reject.rule) for reject in islice(found.rejects, MOST_FAULTS)]
+    faults = [FieldError(_pointer(reject), reject.rule) for reject in islice(found.rejects, MOST_FAULTS)]
     if faults:
         raise HistoryInvalid(faults, found=len(found.rejects))
     suppliers = found.tables.con.execute("SELECT count(DISTINCT supplier_id) FROM suppliers").fetchall()[0][0]
     if suppliers != 1:
-        raise HistoryInvalid([("/history/suppliers", "history_of_one_supplier")], found=1)
+        raise HistoryInvalid([FieldError("/history/suppliers", "history_of_one_supplier")], found=1)
     corrected = [f"/history/{name}/{row - 1}" for name in sorted(found.readings) for row in _often_corrected(found, CONTRACT[name])]
     if corrected:
-        raise HistoryInvalid([(pointer, "too_many_corrections") for pointer in corrected], found=len(corrected))
+        raise HistoryInvalid([FieldError(pointer, "too_many_corrections") for pointer in corrected], found=len(corrected))
 
 
 def _often_corrected(found: FolderReading, table: Table) -> list[int]:

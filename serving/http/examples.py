@@ -17,7 +17,8 @@ from serving.assess import Assessment, assess, assess_row
 from serving.explain import Occasion, current_model, score_body
 from serving.histories.example import history_example
 from serving.http.languages import Language, words
-from serving.http.problems import rule_text
+from serving.http.problems import told_error
+from serving.http.refusals import FieldError
 from serving.schemas import Purpose, ScoreBody
 from serving.service import Service
 from serving.store import feature_snapshot
@@ -116,6 +117,8 @@ def path_examples() -> dict[str, tuple[str, str]]:
         "score_id": (str(_ID), "The `id` of a score."),
         "decision_id": (str(DECISION_ID), "The `id` of a decision."),
         "consent_id": (str(_CONSENT), "The `id` of a consent."),
+        "policy_id": ("8e1f0a9b-6c5d-4e3f-a2b1-0c9d8e7f6a5b", "The `id` of a policy."),
+        "simulation_id": ("f0e1d2c3-b4a5-4968-8776-655443322110", "The `id` of a simulation."),
     }
 
 
@@ -134,9 +137,10 @@ def example_assessment(service: Service) -> Assessment:
 
 
 _FIELDS = {
-    "validation_failed": ("/supplier_id", "string_too_long"),
-    "body_not_json": ("", "key_twice"),
-    "history_invalid": ("/history/orders/3/amount", "amount_is_positive"),
+    "validation_failed": FieldError("/supplier_id", "string_too_long"),
+    "body_not_json": FieldError("", "key_twice"),
+    "history_invalid": FieldError("/history/orders/3/amount", "amount_is_positive"),
+    "policy_invalid": FieldError("/toml", "value_out_of_domain", {"unit": "ratio", "line": 3, "key": "receivables.top_advance_rate"}),
 }
 
 
@@ -152,6 +156,6 @@ def problem_example(service: Service, status: int, code: str, language: Language
         "detail": spoken.text(f"problem.{code}.detail", **facts),
         "instance": f"urn:lianxin:request:{_REQUEST_ID}",
         "request_id": _REQUEST_ID,
-        "errors": [{"pointer": field[0], "code": field[1], "detail": rule_text(spoken, field[1])}] if field else [],
+        "errors": [told_error(spoken, field)] if field else [],
         **({"error": code} if code in TOKEN_ERRORS else {}),
     }

@@ -4,9 +4,12 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.access.bodies import ConsentRequest, TokenProblem
+from serving.bank_policies.bodies import ActivationRequest, PolicyRequest, SimulationRequest
+from serving.bank_policies.examples import policy_answers, policy_requests
 from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
 from serving.decisions.requests import DecisionRequest, StepRequest
 from serving.histories.bodies import HistoryRequest
@@ -33,6 +36,11 @@ DESCRIPTION: Final = (
     "Errors are RFC 9457 problems in the language of `Accept-Language` (zh-CN, en). "
     "Every answer carries `X-Request-Id`; a valid one you send is kept."
 )
+SENT: Final[tuple[type[BaseModel], ...]] = (
+    ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest, PolicyRequest, SimulationRequest,
+    ActivationRequest,
+)  # fmt: skip
+"""Bodies of requests that the framework does not describe itself: it does not read them."""
 _FAILURES: Final = ((500, "internal"), (503, "not_ready"))
 _ALWAYS: Final = ((401, "not_authenticated"), (403, "scope_missing"), (429, "rate_limited"), *_FAILURES)
 _BODY: Final = ((400, "body_not_json"), (413, "body_too_large"), (415, "media_type_refused"), (422, "validation_failed"))
@@ -78,6 +86,25 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
+    ("/v1/policies", "post"): ((409, "request_in_flight"), (422, "policy_invalid"), *_CREATE),
+    ("/v1/policies", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/policies/{policy_id}", "get"): ((404, "policy_unknown"), *_ALWAYS),
+    ("/v1/policies/{policy_id}/simulation", "post"): (
+        (404, "policy_unknown"),
+        (409, "request_in_flight"),
+        (422, "no_policy_in_force"),
+        *_CREATE,
+    ),
+    ("/v1/policies/{policy_id}/simulations/{simulation_id}", "get"): ((404, "simulation_unknown"), *_ALWAYS),
+    ("/v1/policies/{policy_id}/activate", "post"): (
+        (403, "second_person_needed"),
+        (404, "policy_unknown"),
+        (409, "simulation_needed"),
+        (409, "simulation_outdated"),
+        (409, "request_in_flight"),
+        (422, "reason_missing"),
+        *_CREATE,
+    ),
     ("/v1/models/current", "get"): _ALWAYS,
     ("/v1/oauth/token", "post"): (
         (400, "invalid_request"),
@@ -125,8 +152,7 @@ def _describe(app: FastAPI, service: Service) -> dict[str, Any]:
     schema = get_openapi(
         title="Lianxin", version=app.version, description=DESCRIPTION, routes=app.routes, separate_input_output_schemas=False
     )
-    sent = (ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest)
-    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in sent)]
+    read = [(Problem, "serialization"), (TokenProblem, "serialization"), *((body, "validation") for body in SENT)]
     _, defined = models_json_schema(read, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     schemas = schema["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -164,13 +190,14 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         "/v1/decisions": ("DecisionRequest", decision_request_example(service)),
         "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
         "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
+        **policy_requests(service),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
-    for (path, method), example in (answer_examples(service) | decision_answers(service)).items():
+    for (path, method), example in (answer_examples(service) | decision_answers(service) | policy_answers(service)).items():
         operation = schema["paths"][path][method]
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "Idempotency-Key":

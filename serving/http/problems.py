@@ -48,6 +48,7 @@ from serving.http.refusals import (
     DecisionUnknown,
     DocumentsTaken,
     ExchangeUnderWay,
+    FieldError,
     GrantTypeUnsupported,
     HistoriesBusy,
     HistoryInvalid,
@@ -56,12 +57,17 @@ from serving.http.refusals import (
     IdempotencyKeyReused,
     MediaTypeRefused,
     NotAuthenticated,
+    PolicyFaulty,
+    PolicyUnknown,
     RateLimited,
     RequestInFlight,
     ScopeMissing,
     ScopeRefused,
     ScoreUnknown,
     ServiceRefusal,
+    SimulationNeeded,
+    SimulationOutdated,
+    SimulationUnknown,
     TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
@@ -88,17 +94,22 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
     DecisionUnknown: (404, "decision_unknown"),
+    PolicyUnknown: (404, "policy_unknown"),
     ScoreUnknown: (404, "score_unknown"),
+    SimulationUnknown: (404, "simulation_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
     DocumentsTaken: (409, "documents_taken"),
     ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
+    SimulationNeeded: (409, "simulation_needed"),
+    SimulationOutdated: (409, "simulation_outdated"),
     StepNotAllowed: (409, "step_not_allowed"),
     BodyTooLarge: (413, "body_too_large"),
     MediaTypeRefused: (415, "media_type_refused"),
     BundleNotTrusted: (422, "bundle_not_trusted"),
     BundleUnusable: (422, "bundle_unusable"),
     AsOfOutOfRange: (422, "as_of_out_of_range"),
+    PolicyFaulty: (422, "policy_invalid"),
     HistoryInvalid: (422, "history_invalid"),
     HistoryTooSlow: (422, "history_too_slow"),
     IdempotencyKeyReused: (422, "idempotency_key_reused"),
@@ -121,9 +132,13 @@ FIELD_CODES: Final = frozenset(
         "string_too_long", "string_pattern_mismatch", "date", "model_type", "enum", "literal_error", "uuid", "expires",
         "in_the_future", "list_type", "cell_type", "too_many_rows", "too_many_corrections", "history_of_one_supplier",
         "int_type", "int_parsing", "bool_type", "greater_than_equal", "less_than_equal", "too_long", "number_unreadable",
-        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "invalid",
+        "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "in_the_past",
+        "bank_unnamed", "policy_too_long", "not_toml", "statute", "section_unknown", "section_holds_no_numbers", "number_unknown",
+        "values_missing", "entry_form", "from_is_no_date", "from_must_rise", "value_is_no_number", "source_missing", "value_out_of_domain",
+        "numbers_contradict", "invalid",
     }
 )  # fmt: skip
+_PLACE: Final = ("key", "line")
 log = logging.getLogger("lianxin.service")
 
 
@@ -132,7 +147,7 @@ def problem(
     status: int,
     code: str,
     *,
-    errors: Sequence[tuple[str, str]] = (),
+    errors: Sequence[FieldError] = (),
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
     more: Mapping[str, str] | None = None,
@@ -142,7 +157,7 @@ def problem(
     Parameters
     ----------
     errors
-        Pairs of JSON pointer and field code; pointers name fields of ours only.
+        Pointers name fields of ours only.
     facts
         Values of ours that the text mentions.
     more
@@ -163,21 +178,23 @@ def problem(
         "detail": spoken.text(f"problem.{code}.detail", **(facts or {})),
         "instance": f"urn:lianxin:request:{request_id}",
         "request_id": request_id,
-        "errors": [{"pointer": where, "code": what, "detail": rule_text(spoken, what)} for where, what in errors],
+        "errors": [told_error(spoken, error) for error in errors],
         **(more or {}),
     }
     sent = {"Content-Language": language.value, "Vary": "Accept-Language", **(headers or {})}
     return Response(json.dumps(content, ensure_ascii=False).encode(), status, sent, PROBLEM_TYPE)
 
 
-def rule_text(spoken: Words, code: str) -> str:
-    """Say what the rule of a code asks: a rule of the data contract with its remedy, or a rule of the service."""
-    if code not in RULES:
-        return spoken.text(f"field.{code}")
-    rule = RULES[code]
-    if spoken.language is Language.ZH_CN:
-        return f"{rule.zh}；{rule.remedy_zh}"
-    return f"{rule.en}; {rule.remedy_en}"
+def told_error(spoken: Words, error: FieldError) -> dict[str, object]:
+    """Return a broken rule as it is sent: its place, its code and what it asks; a rule of the data contract comes with its remedy."""
+    if error.code in RULES:
+        rule = RULES[error.code]
+        is_zh = spoken.language is Language.ZH_CN
+        detail = f"{rule.zh}；{rule.remedy_zh}" if is_zh else f"{rule.en}; {rule.remedy_en}"
+    else:
+        detail = spoken.text(f"field.{error.code}", **{name: fact for name, fact in error.facts.items() if name not in _PLACE})
+    place = {name: error.facts[name] for name in _PLACE if name in error.facts}
+    return {"pointer": error.pointer, "code": error.code, "detail": detail, **place}
 
 
 def _wants_page(request: Request) -> bool:
@@ -234,7 +251,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem(request, 422, "validation_failed", errors=[_field_error(item) for item in error.errors()])
 
 
-def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
+def _field_error(item: Mapping[str, Any]) -> FieldError:
     """Return the pointer of our field and the code of the rule it breaks; an unknown field's name is input and stays out."""
     where, *path = (str(part) for part in item["loc"])
     kind = str(item["type"])
@@ -243,7 +260,7 @@ def _field_error(item: Mapping[str, Any]) -> tuple[str, str]:
     if where != "body":
         path.insert(0, where)
     code = next((form for form in ("date", "uuid") if kind.startswith(form)), kind)
-    return "".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid"
+    return FieldError("".join(f"/{part}" for part in path), code if code in FIELD_CODES else "invalid")
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

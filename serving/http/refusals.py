@@ -1,17 +1,30 @@
 """What the service refuses beyond the refusals of the packages below it; the statuses stand in one table, `serving.http.problems`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from credit.errors import LianxinError
+
+
+class FieldError(NamedTuple):
+    """One place in a body where a rule is broken: JSON pointer, the rule's code, and values of ours that its text mentions.
+
+    Of the facts, ``key`` and ``line`` say where in a text within the body.
+    """
+
+    pointer: str
+    code: str
+    facts: Mapping[str, object] = MappingProxyType({})
 
 
 class ServiceRefusal(LianxinError):
     """Root of the service's own refusals; ``facts`` are values of ours that may be shown, never the caller's input.
 
-    ``errors`` are pairs of a JSON pointer and the code of the rule that is broken there.
+    ``errors`` say which rules are broken where.
     """
 
-    errors: Sequence[tuple[str, str]] = ()
+    errors: Sequence[FieldError] = ()
 
     def __init__(self, message: str = "", **facts: object) -> None:
         """Take a message for the log and facts for the caller."""
@@ -133,16 +146,41 @@ class BodyNotJson(ServiceRefusal):
     def __init__(self, code: str) -> None:
         """Take the stable code of the rule."""
         super().__init__(code)
-        self.code, self.errors = code, [("", code)]
+        self.code, self.errors = code, [FieldError("", code)]
 
 
 class HistoryInvalid(ServiceRefusal):
     """Rows of a history that was handed over break rules of the data contract; ``found`` among the facts says how many."""
 
-    def __init__(self, errors: Sequence[tuple[str, str]], **facts: object) -> None:
+    def __init__(self, errors: Sequence[FieldError], **facts: object) -> None:
         """Take pointers to the rows with the rules they break."""
         super().__init__(f"{len(errors)} faults shown, the first {errors[0][1]}", **facts)
         self.errors = errors
+
+
+class PolicyFaulty(ServiceRefusal):
+    """A policy's text has faults; ``errors`` names them."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        """Take the faults."""
+        super().__init__(f"{len(errors)} faults, the first {errors[0].code}", found=len(errors))
+        self.errors = errors
+
+
+class PolicyUnknown(ServiceRefusal):
+    """There is no policy of that id among the bank's own."""
+
+
+class SimulationUnknown(ServiceRefusal):
+    """There is no simulation of that id of that policy."""
+
+
+class SimulationNeeded(ServiceRefusal):
+    """A policy is to be put in force, and the simulation that is named is none of it."""
+
+
+class SimulationOutdated(ServiceRefusal):
+    """The day a simulation was made for has passed, or it compared with another policy than the one that would hold by then."""
 
 
 class HistoryTooSlow(ServiceRefusal):

@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from features.columns import Tier
 from features.ledger import Ledger
 from serving.access.caller import Caller
+from serving.access.keys import create_api_key
 from serving.app import create_app
+from serving.bank_policies.examples import SIMULATION_ID, policy_requests
 from serving.http.examples import consent_request_example
 from serving.http.languages import Language, words
 from serving.http.openapi import PROBLEMS
@@ -73,7 +75,7 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
 
 
 def test_the_commands_can_be_pasted(
-    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str
+    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str, owner: Store
 ) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
     named[consent_request_example()["bank_id"]] = str(bank.tenant_id)
@@ -81,6 +83,12 @@ def test_the_commands_can_be_pasted(
         "/v1/decisions", json=application(app.state.service.ledger, supplier), headers={"Idempotency-Key": uuid.uuid4().hex}
     )
     named["$DECISION_ID"] = answer.json()["id"]
+    author = Client(app, X_API_Key=create_api_key(owner, bank.tenant_id, "author"))
+    requests = {path: body for path, (_, body) in policy_requests(app.state.service).items()}
+    answer = author.post("/v1/policies", json=requests["/v1/policies"], headers={"Idempotency-Key": uuid.uuid4().hex})
+    named["$POLICY_ID"] = answer.json()["id"]
+    path = f"/v1/policies/{named['$POLICY_ID']}/simulation"
+    named["$SIMULATION_ID"] = named[str(SIMULATION_ID)] = author.post(path, json={}, headers={"Idempotency-Key": "seen"}).json()["id"]
     text = unescape(client.get("/docs", headers={"Accept": "text/html"}).text)
     commands = [part.split("</code>")[0] for part in text.split("<pre><code>curl ")[1:]]
     assert len(commands) == len(PROBLEMS)

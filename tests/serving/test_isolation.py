@@ -31,6 +31,7 @@ IDENTITIES = (
 )  # fmt: skip
 OBJECTS = ("own", "other", "absent")
 BY_SUPPLIER = {("post", "/v1/scores"), ("post", "/v1/decisions")}
+POLICY = {"toml": 'bank = "Bank A"\n[receivables.top_advance_rate]\nvalues = [{ from = 2026-01-01, value = 0.7, source = "minutes" }]\n'}
 STEP = {"act": "withdraw", "reason": "no longer needed"}
 OPEN = {"/healthz", "/readyz"}
 UNFIT_TOKENS = {"expired", "wrong audience", "wrong issuer"}
@@ -41,7 +42,7 @@ class World:
     """Two banks, two suppliers' logins, and something of each to ask for."""
 
     def __init__(self, app: FastAPI, owner: Store, ledger: Ledger, name: str = "matrix", first: int = 7) -> None:
-        self.app = app
+        self.app, self.owner = app, owner
         own, other = (str(ledger.supplier_ids[place]) for place in (first, first + 1))
         self.suppliers = {"own": own, "other": other, "absent": "S-NOT-THERE"}
         keys = {bank: bank_with_consents(owner, ledger, f"{name} {bank}") for bank in ("own", "other")}
@@ -70,6 +71,8 @@ class World:
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
         by_bank_decided = {name: self.decision(keys[name], name) for name in ("own", "other")}
         self.decisions = by_bank_decided | {"absent": nowhere}
+        self.policies = {name: self.policy(keys[name]) for name in ("own", "other")} | {"absent": nowhere}
+        self.simulations = {name: self.simulation(keys[name], name) for name in ("own", "other")} | {"absent": nowhere}
         self.consents = {name: self.consent(logins[name], name) for name in ("own", "other")} | {"absent": nowhere}
 
     def unfit_tokens(self, key: str) -> dict[str, str]:
@@ -93,6 +96,17 @@ class World:
     def decision(self, key: str, whose: str) -> str:
         body = application(self.app.state.service.ledger, self.suppliers[whose])
         answer = Client(self.app, X_API_Key=key).post("/v1/decisions", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def policy(self, key: str) -> str:
+        """A policy that another person handed in, so that the key may put it in force."""
+        other = create_api_key(self.owner, authenticate(self.owner, key).tenant_id, "its author")
+        answer = Client(self.app, X_API_Key=other).post("/v1/policies", json=POLICY, headers={"Idempotency-Key": uuid.uuid4().hex})
+        return str(answer.json()["id"])
+
+    def simulation(self, key: str, whose: str) -> str:
+        path = f"/v1/policies/{self.policies[whose]}/simulation"
+        answer = Client(self.app, X_API_Key=key).post(path, json={}, headers={"Idempotency-Key": uuid.uuid4().hex})
         return str(answer.json()["id"])
 
     def consent(self, key: str, whose: str) -> str:
@@ -175,6 +189,35 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         Scope.DECISION_REVIEW,
         True,
         lambda w, who, thing: w.call(who, "POST", f"/v1/decisions/{w.decisions[whose(who, thing)]}/steps", json=STEP),
+    ),
+    ("post", "/v1/policies"): (Scope.POLICY_WRITE, False, lambda w, who, thing: w.call(who, "POST", "/v1/policies", json=POLICY)),
+    ("get", "/v1/policies"): (Scope.POLICY_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/policies?limit=200")),
+    ("get", "/v1/policies/{policy_id}"): (
+        Scope.POLICY_READ,
+        True,
+        lambda w, who, thing: w.call(who, "GET", f"/v1/policies/{w.policies[whose(who, thing)]}"),
+    ),
+    ("post", "/v1/policies/{policy_id}/simulation"): (
+        Scope.POLICY_WRITE,
+        True,
+        lambda w, who, thing: w.call(who, "POST", f"/v1/policies/{w.policies[whose(who, thing)]}/simulation", json={}),
+    ),
+    ("get", "/v1/policies/{policy_id}/simulations/{simulation_id}"): (
+        Scope.POLICY_READ,
+        True,
+        lambda w, who, thing: w.call(
+            who, "GET", f"/v1/policies/{w.policies[whose(who, thing)]}/simulations/{w.simulations[whose(who, thing)]}"
+        ),
+    ),
+    ("post", "/v1/policies/{policy_id}/activate"): (
+        Scope.POLICY_ACTIVATE,
+        True,
+        lambda w, who, thing: w.call(
+            who,
+            "POST",
+            f"/v1/policies/{w.policies[whose(who, thing)]}/activate",
+            json={"simulation_id": w.simulations[whose(who, thing)], "reason": "the committee adopted it"},
+        ),
     ),
     ("get", "/v1/models/current"): (Scope.MODEL_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/models/current")),
     ("post", "/v1/oauth/token"): (
@@ -297,8 +340,8 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
 
 
 TABLES = (
-    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events",
-    "decision_policies", "decisions", "decision_steps",
+    "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events", "decision_policies", "decisions",
+    "decision_steps", "bank_policies", "policy_simulations", "policy_activations",
 )  # fmt: skip
 
 
