@@ -12,14 +12,15 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from fastapi import Depends, Request, Response
 from starlette.exceptions import HTTPException
 
+from credit.errors import LianxinError
 from credit.reason import shown_en, shown_zh
 from serving.access.caller import Caller, Scope, TenantKind
 from serving.access.sessions import COOKIE
 from serving.http.body import read_bytes
-from serving.http.languages import Language, words
+from serving.http.languages import Language, Words, words
 from serving.http.middleware import CONTENT_SECURITY_POLICY
-from serving.http.problems import language_of
-from serving.http.refusals import CrossSiteRefused, IdempotencyKeyMissing, ScopeMissing
+from serving.http.problems import describe, language_of
+from serving.http.refusals import CrossSiteRefused, IdempotencyKeyMissing, ScopeMissing, ServiceRefusal
 from serving.pages import page
 from serving.routes.pages import FORM, InSession, Lang
 from serving.service import InService, Service
@@ -55,20 +56,33 @@ class Desk:
     @property
     def places(self) -> dict[str, str]:
         """Where the desk's head leads: names of places and their addresses."""
-        queue = {"queue": path_of("queue")} if self.may(Scope.DECISION_READ) else {}
-        return {"portfolio": path_of()} | queue
+        needed = {"queue": Scope.DECISION_READ, "policies": Scope.POLICY_READ}
+        return {"portfolio": path_of()} | {name: path_of(name) for name, scope in needed.items() if self.may(scope)}
+
+    @property
+    def words(self) -> Words:
+        """The words of the reader's language."""
+        return words(self.language)
 
     def text(self, key: str, **values: object) -> str:
         """Return the words under a key in the reader's language."""
-        return words(self.language).text(key, **values)
+        return self.words.text(key, **values)
+
+    def in_words(self, error: LianxinError) -> tuple[str, str]:
+        """Return title and detail of a refusal that a person can do something about; any other is raised again."""
+        status, code = describe(error)
+        if status >= 500 or status == 404:
+            raise error
+        facts = error.facts if isinstance(error, ServiceRefusal) else {}
+        return self.text(f"problem.{code}.title"), self.text(f"problem.{code}.detail", **facts)
 
     def fen(self, amount: int) -> str:
         """Show an amount of fen in yuan."""
-        return words(self.language).money(Decimal(amount) / 100)
+        return self.words.money(Decimal(amount) / 100)
 
     def moved(self, points: float | None) -> str:
         """Show a movement of points with its sign; a dash where nothing is known."""
-        return "–" if points is None else words(self.language).points(points)
+        return "–" if points is None else self.words.points(points)
 
     def shown(self, value: float | None, unit: str) -> str:
         """Show a feature's value in its unit."""
@@ -108,7 +122,8 @@ def at_desk(request: Request, service: InService, caller: InSession, lang: Lang 
     if caller.kind is not TenantKind.BANK:
         raise HTTPException(404)
     kept = request.cookies.get(LANGUAGE_COOKIE)
-    return Desk(request, service, caller, language_of(request, lang or kept), lang)
+    language = request.state.language = language_of(request, lang or kept)
+    return Desk(request, service, caller, language, lang)
 
 
 InDesk = Annotated[Desk, Depends(at_desk)]
@@ -122,15 +137,14 @@ async def sent_form(request: Request, service: InService) -> Mapping[str, str]:
     CrossSiteRefused
         It comes from another site, or does not carry this session's token.
     """
-    _refuse_other_site(request)
+    refuse_other_site(request)
     raw = await read_bytes(request, FORM)
     try:
         told = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise HTTPException(400) from None
     fields = {name: values[-1].replace("\r\n", "\n") for name, values in told.items()}
-    if not service.sessions.is_form_token(request.cookies.get(COOKIE), fields.get("token")):
-        raise CrossSiteRefused
+    refuse_foreign_form(request, service, fields)
     return fields
 
 
@@ -169,10 +183,16 @@ def path_of(*parts: str, **query: object) -> str:
     return "/".join(("/desk", *(quote(part, safe="") for part in parts))) + (f"?{told}" if told else "")
 
 
-def _refuse_other_site(request: Request) -> None:
+def refuse_other_site(request: Request) -> None:
     """Refuse a form that a browser says comes from elsewhere."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSiteRefused
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise CrossSiteRefused
+
+
+def refuse_foreign_form(request: Request, service: Service, fields: Mapping[str, str]) -> None:
+    """Refuse a form that does not carry the token of this session."""
+    if not service.sessions.is_form_token(request.cookies.get(COOKIE), fields.get("token")):
         raise CrossSiteRefused

@@ -24,7 +24,6 @@ from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
 from serving.desk.supplier_file import leave_of, note_look
 from serving.desk.what_if import decide_unkept, score_changed
 from serving.http.problems import describe, request_id_of
-from serving.http.refusals import ServiceRefusal
 from serving.routes.desk.files import SupplierId
 from serving.store import StoredAnswer
 
@@ -62,7 +61,7 @@ def apply(desk: InDesk, form: SentForm, supplier_id: SupplierId, product: Produc
         asked = b"POST /v1/decisions " + json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
         answer = service.store.keep_once(caller, form_key(form), asked, keep)
     except LianxinError as error:
-        return _form_page(desk, supplier_id, draft, refusal=_in_words(desk, error), status=describe(error)[0])
+        return _form_page(desk, supplier_id, draft, refusal=desk.in_words(error), status=describe(error)[0])
     if not answer.was_replayed:
         told = json.loads(answer.body)["recommendation"]
         service.metrics.decision(told["product"], told["outcome"])
@@ -101,7 +100,7 @@ def step(desk: InDesk, form: SentForm, decision_id: uuid.UUID) -> Response:
     try:
         answer = service.store.keep_once(caller, form_key(form), asked, keep)
     except LianxinError as error:
-        return _decision_page(desk, decision_id, form=form, refusal=_in_words(desk, error), status=describe(error)[0])
+        return _decision_page(desk, decision_id, form=form, refusal=desk.in_words(error), status=describe(error)[0])
     if not answer.was_replayed:
         service.metrics.step(wanted.act.value)
     return RedirectResponse(path_of("decisions", str(decision_id)), 303)
@@ -189,12 +188,3 @@ def _decision_page(
         wrong=wrong,
         refusal=refusal,
     )
-
-
-def _in_words(desk: Desk, error: LianxinError) -> tuple[str, str]:
-    """Return title and detail of a refusal that a person can do something about; any other is raised again."""
-    status, code = describe(error)
-    if status >= 500 or status == 404:
-        raise error
-    facts = error.facts if isinstance(error, ServiceRefusal) else {}
-    return desk.text(f"problem.{code}.title"), desk.text(f"problem.{code}.detail", **facts)
