@@ -25,7 +25,7 @@ def verify(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Check every tenant's chain: each record, each link, each anchor, and that every score has its row. Ends with 1 where one is broken.
+    """Check every tenant's chain: each record, link and anchor, and that every score, decision and step has its row. Ends with 1 where not.
 
     Example: `lianxin audit verify --anchors anchors.jsonl`
     """
@@ -47,7 +47,7 @@ def verify(
             "tenant_id": str(report.tenant_id),
             "rows": report.rows,
             "anchored_to": report.anchored_to,
-            "scores_without_row": report.unaudited,
+            "without_row": report.unaudited,
             "fault": None if report.fault is None else {"sequence": report.fault.sequence, "code": report.fault.code},
         }
         for report in shown
@@ -63,15 +63,15 @@ def verify(
 
 
 def replay(
-    sequence: Annotated[int, typer.Argument(metavar="N", min=1, help="The sequence in the tenant's chain, as the score's `audit` says.")],
-    bundle: Annotated[Path, typer.Option("--bundle", help="The released bundle that gave the score.")],
+    sequence: Annotated[int, typer.Argument(metavar="N", min=1, help="The sequence in the tenant's chain, as `audit` of the answer says.")],
+    bundle: Annotated[Path, typer.Option("--bundle", help="The released bundle that gave the score, or the decision's.")],
     tenant: Annotated[str | None, typer.Option("--tenant", help="Name or id of the tenant [default: the only one with a chain].")] = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Compute a score again from its kept feature values, and compare it bit for bit with what was answered. Ends with 1 where it differs.
+    """Compute a score, a decision or a step again from what is kept, and compare it bit for bit. Ends with 1 where it differs.
 
     Example: `lianxin audit replay 1 --bundle work/bundle`
     """
@@ -86,12 +86,15 @@ def replay(
         tell("opening the database")
         with open_as_owner(data, only_look=True) as store:
             found = run(store, model, chain_of(store, tenant), sequence)
-    result = {"sequence": sequence, "score_id": str(found.score_id), "points": found.points, "different": list(found.different)}
+    decision = str(found.decision_id) if found.decision_id else None
+    result = {"sequence": sequence, "score_id": str(found.score_id), "decision_id": decision, "points": found.points}
+    result["different"] = list(found.different)
     if found.different:
         raise AuditBroken(
             f"Row {sequence} came out otherwise in {', '.join(found.different)}. `lianxin audit verify` says whether it was touched."
         )
-    show(result, as_json=as_json, lines=[f"row {sequence}, score {found.score_id}: {found.points} points, the same to the last bit"])
+    of = f"decision {decision} on score {found.score_id}" if decision else f"score {found.score_id}"
+    show(result, as_json=as_json, lines=[f"row {sequence}, {of}: {found.points} points, the same to the last bit"])
 
 
 def anchor(
@@ -122,7 +125,7 @@ def _verdict(report: "ChainReport") -> str:
     """Say in words what was found of a chain."""
     if report.fault is not None:
         return f"BROKEN at {report.fault.sequence} ({report.fault.code})"
-    return "whole" if report.is_whole else f"BROKEN: {report.unaudited} scores without a row"
+    return "whole" if report.is_whole else f"BROKEN: {report.unaudited} scores, decisions or steps without a row"
 
 
 def _read_anchors(file: Path) -> "list[Anchor]":

@@ -1,5 +1,6 @@
 """Commands from features to scores: train, score, explain."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,9 @@ def train(
     home: Home = HOME,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same data, parameters and seed give the same bundle hash.")] = 20261121,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the fit; the model does not depend on them.")] = 1,
+    hazard: Annotated[
+        bool, typer.Option("--hazard", help="Also learn and judge a hazard model: PDs up to 12 months from one curve.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a model out of time and record it in MLflow as the challenger.
@@ -43,7 +47,7 @@ def train(
     from training.pipeline import train as run
 
     with progress("train") as tell:
-        result = run(folder, outcome=outcome.value, home=home, seed=seed, threads=threads, progress=tell)
+        result = run(folder, outcome=outcome.value, home=home, seed=seed, threads=threads, with_hazard=hazard, progress=tell)
     model = result.bundle.model
     shown = {
         "version": result.version,
@@ -52,6 +56,7 @@ def train(
         "trained_on": model["trained_on"],
         "tested_on": model["tested_on"],
         "measures": dict(result.measures),
+        **({"hazard": dict(result.hazard)} if hazard else {}),
     }
     trained, tested = model["trained_on"], model["tested_on"]
     lines = [
@@ -59,9 +64,17 @@ def train(
         f"learnt from as-ofs {trained['from']} to {trained['to']}: {trained['rows']} rows, {trained['bads']} bad",
         f"judged on as-ofs {tested['from']} to {tested['to']}: {tested['rows']} rows, {tested['bads']} bad",
         *(f"  {name:24} {value:.4f}" for name, value in result.measures.items()),
+        *(_beside(months, found) for months, found in result.hazard.items()),
         f"bundle content hash {result.bundle.content_hash}",
     ]
     show(shown, as_json=as_json, lines=lines)
+
+
+def _beside(months: str, found: Mapping[str, Any]) -> str:
+    """Return a horizon's line: the hazard model less the 12-month PD spread evenly."""
+    difference = found["difference"]
+    auc, loss = ("{value:+.4f} ({low:+.4f} to {high:+.4f})".format(**difference[name]) for name in ("auc", "log_loss"))
+    return f"hazard model at {months:>2} months less the 12-month model: AUC {auc}, log loss {loss}"
 
 
 def score(

@@ -50,8 +50,8 @@ def create_app(
 ) -> FastAPI:
     """Put the application together.
 
-    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf``
-    there is no other bundle to put in service.
+    Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
+    is no other bundle to put in service.
 
     Raises
     ------

@@ -48,6 +48,7 @@ class DatabaseState:
     clock_seconds: float = 0.0
     keys_without_end: int = 0
     has_unanchored_chain: bool = False
+    documents_of_another_salt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,5 +239,9 @@ CHECKS: Final[Mapping[str, tuple[Check, str]]] = {
     "chain_not_anchored": (
         _database(lambda d: _if(d.has_unanchored_chain, "a chain grew for over a day without an anchor")),
         "Run `lianxin audit anchor --out FILE` daily, and keep the file elsewhere.",
+    ),
+    "salt_changed": (
+        _database(lambda d: _if(d.documents_of_another_salt > 0, "documents are held for a financing that are not known again")),
+        "Put signing_keys.json back from your backup: its salt is not the one they were held with.",
     ),
 }

@@ -14,10 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from features.ledger import Ledger
-from serving.access.signing_keys import FILE
+from serving.access.signing_keys import FILE, read_or_make_signing_keys
 from serving.database.account import place_for
 from serving.database.opening import Addresses
 from serving.database.upgrade import MIGRATIONS
+from serving.decisions.claims import salt_id
 from serving.doctor import DatabaseState, Surroundings
 from serving.explain import trained_on
 from serving.settings import ServiceSettings
@@ -52,6 +53,7 @@ SELECT c.relname FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tg
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace GROUP BY c.relname HAVING count(*) >= 2"""
 _OLD_KEYS = """
 SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND expires_at IS NULL AND created_at < now() - interval '1 year'"""
+_OTHER_SALT = "SELECT count(*) FROM document_claims WHERE released_at IS NULL AND salt_id <> :own"
 _UNANCHORED = """
 SELECT EXISTS (SELECT FROM audit a WHERE a.at < now() - interval '1 day' AND NOT EXISTS (
     SELECT FROM audit_anchors b WHERE b.tenant_id = a.tenant_id AND b.sequence >= a.sequence))"""
@@ -91,12 +93,12 @@ def look_around(
         debug=sys.flags.dev_mode or asyncio.coroutines._is_debug_mode(),  # type: ignore[attr-defined]
         app_url=addresses.app if is_external else None,
         owner_url=addresses.owner if is_external else None,
-        database=database_state(*stores),
+        database=database_state(*stores, salt=_salt(place_for(settings.data))),
     )
 
 
-def database_state(owner: Store, app: Store) -> DatabaseState:
-    """Ask the database, by both roles, what it says of itself."""
+def database_state(owner: Store, app: Store, salt: bytes | None = None) -> DatabaseState:
+    """Ask the database, by both roles, what it says of itself; with the salt in use, whether documents were held with another."""
     began = datetime.now().astimezone()
     with app.engine.connect() as connection:
         role = connection.execute(text(_ROLE)).one()
@@ -125,6 +127,9 @@ def database_state(owner: Store, app: Store) -> DatabaseState:
             clock_seconds=(there - began).total_seconds(),
             keys_without_end=int(connection.execute(text(_OLD_KEYS)).scalar_one()),
             has_unanchored_chain=bool(connection.execute(text(_UNANCHORED)).scalar_one()),
+            documents_of_another_salt=0
+            if salt is None
+            else int(connection.execute(text(_OTHER_SALT), {"own": salt_id(salt)}).scalar_one()),
         )
 
 
@@ -139,6 +144,11 @@ def newest_revision() -> str | None:
 def _names(connection: Connection, query: str, tables: Sequence[str]) -> list[str]:
     """Return the tables a query names."""
     return [str(name) for name in connection.execute(text(query), {"tables": list(tables)}).scalars()]
+
+
+def _salt(place: Path) -> bytes | None:
+    """Return the salt in use; None where no keys are kept yet."""
+    return read_or_make_signing_keys(place).salt if (place / FILE).exists() else None
 
 
 def _modes(place: Path) -> dict[Path, int]:

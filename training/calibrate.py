@@ -36,7 +36,13 @@ class CalibrationPolicy:
 
 
 def calibrate(
-    margins: Values, y: Values, *, as_of: NDArray[np.datetime64], suppliers: NDArray[np.str_], policy: CalibrationPolicy
+    margins: Values,
+    y: Values,
+    *,
+    as_of: NDArray[np.datetime64],
+    suppliers: NDArray[np.str_],
+    policy: CalibrationPolicy,
+    repeats: float | None = None,
 ) -> Calibration:
     """Return the affine map of all rows, moved towards that of the newest as-of dates as far as these have something to say.
 
@@ -50,6 +56,8 @@ def calibrate(
         Of each row; a supplier's rows of neighbouring months repeat each other and count as one.
     policy
         How many as-of dates are the newest, and how far slope and level may differ from all rows'.
+    repeats
+        How many of the newest rows count as one; by default as many as a supplier has of them.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def calibrate(
         y[newest],
         prior=np.array([whole.intercept + whole.slope * middle, whole.slope]),
         prior_sd=np.array([policy.level_sd, policy.slope_sd]),
-        repeats=len(newest) / len(np.unique(suppliers[newest])),
+        repeats=len(newest) / len(np.unique(suppliers[newest])) if repeats is None else repeats,
     ).tolist()
     return Calibration(slope=slope, intercept=level - slope * middle)
 

@@ -16,7 +16,8 @@ from training.labels import Outcomes
 class ModelFrame:
     """Rows that have both features and a good or bad outcome, in the order of as-of date and supplier.
 
-    ``values`` has shape (n, f), NaN where missing; ``y`` is 1 for bad; ``counts`` says what became of the labels.
+    ``values`` has shape (n, f), NaN where missing; ``y`` is 1 for bad; ``default_on`` is the day of default, NaT where there was none or
+    nobody says; ``counts`` says what became of the labels.
     """
 
     supplier_ids: NDArray[np.str_]
@@ -25,6 +26,7 @@ class ModelFrame:
     names: tuple[str, ...]
     values: NDArray[np.float64]
     y: NDArray[np.float64]
+    default_on: NDArray[np.datetime64]
     counts: Mapping[str, int]
 
 
@@ -59,6 +61,7 @@ def assemble(matrix: FeatureMatrix, outcomes: Outcomes) -> ModelFrame:
         names=matrix.names,
         values=np.ascontiguousarray(matrix.values[order[place[kept]]], dtype=np.float64),
         y=outcomes.y[kept],
+        default_on=outcomes.default_on[kept],
         counts=counts,
     )
 

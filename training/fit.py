@@ -48,6 +48,7 @@ def fit_booster(
     seed: int,
     threads: int,
     categorical: Sequence[int] = (),
+    apart: Sequence[int] = (),
     group_size: float = 1.0,
     progress: Progress | None = None,
 ) -> Fit:
@@ -65,12 +66,16 @@ def fit_booster(
         ``threads`` changes the speed and no bit of the result.
     categorical
         Columns of categories, coded 0, 1, 2 and so on.
+    apart
+        Columns whose part in the margin is added to that of the others: no tree splits on both.
     group_size
         Mean number of rows per supplier.
     """
     if len(np.unique(fold)) < 2:
         raise TrainingFailed("early stopping needs at least two folds of suppliers, found one: bring more suppliers")
-    settings = params.for_lightgbm(directions=directions, bad_rate=float(np.mean(y)), group_size=group_size, seed=seed, threads=threads)
+    settings = params.for_lightgbm(
+        directions=directions, bad_rate=float(np.mean(y)), group_size=group_size, seed=seed, threads=threads, apart=apart
+    )
     data = lgb.Dataset(
         values, y, feature_name=list(names), categorical_feature=list(categorical), free_raw_data=False, params={**settings}
     )  # fmt: skip

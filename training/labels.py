@@ -31,6 +31,8 @@ class Outcomes:
         Shape (n,); ``status`` holds `Outcome` values.
     y
         1 bad, 0 good, NaN indeterminate.
+    default_on
+        First day on which an instalment was as many days past due as makes a default; NaT where there was none or nobody says.
     mature_on
         First day on which the label was known for good and bad alike; a model of that day may use it, an earlier one not.
     seen_until
@@ -43,6 +45,7 @@ class Outcomes:
     as_of: NDArray[np.datetime64]
     status: NDArray[np.str_]
     y: NDArray[np.float64]
+    default_on: NDArray[np.datetime64]
     mature_on: NDArray[np.datetime64]
     seen_until: date
     left_out: Mapping[str, int]
@@ -97,8 +100,9 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
         },
     ).fetchall()
     labelled: list[tuple[str, date, Outcome]] = []
+    default_on: list[date | None] = []
     left_out = {"already_default": 0, "not_seen_to_the_end": 0}
-    for supplier_id, as_of, days_past_due, already_default, repaid_in_full in rows:
+    for supplier_id, as_of, days_past_due, default_day, already_default, repaid_in_full in rows:
         if already_default:
             left_out["already_default"] += 1
             continue
@@ -112,8 +116,9 @@ def label_outcomes(tables: RawTables, as_ofs: Sequence[date], policy: OutcomePol
             left_out["not_seen_to_the_end"] += 1
         else:
             labelled.append((supplier_id, as_of, outcome))
+            default_on.append(default_day)
     mature_on = [as_of + timedelta(days=policy.performance_days) for _, as_of, _ in labelled]
-    return _outcomes(labelled, mature_on, seen_until, left_out)
+    return _outcomes(labelled, default_on, mature_on, seen_until, left_out)
 
 
 def given_labels(tables: RawTables, policy: OutcomePolicy) -> Outcomes:
@@ -131,7 +136,7 @@ def given_labels(tables: RawTables, policy: OutcomePolicy) -> Outcomes:
         {"performance_days": policy.performance_days, "seen_until": seen_until},
     ).fetchall()
     labelled = [(supplier_id, as_of, Outcome(outcome)) for supplier_id, as_of, outcome, _ in rows]
-    return _outcomes(labelled, [mature_on for *_, mature_on in rows], seen_until, {})
+    return _outcomes(labelled, [None] * len(labelled), [mature_on for *_, mature_on in rows], seen_until, {})
 
 
 def first_day_seen(tables: RawTables) -> date:
@@ -168,6 +173,7 @@ def _versions(table: str, key: str, zone: str) -> str:
 
 def _outcomes(
     labelled: Sequence[tuple[str, date, Outcome]],
+    default_on: Sequence[date | None],
     mature_on: Sequence[date],
     seen_until: date,
     left_out: Mapping[str, int],
@@ -177,6 +183,7 @@ def _outcomes(
         as_of=np.array([as_of for _, as_of, _ in labelled], dtype="datetime64[D]"),
         status=np.array([outcome.value for _, _, outcome in labelled], dtype=np.str_),
         y=np.array([Y[outcome] for _, _, outcome in labelled], dtype=np.float64),
+        default_on=np.array(default_on, dtype="datetime64[D]"),
         mature_on=np.array(mature_on, dtype="datetime64[D]"),
         seen_until=seen_until,
         left_out=left_out,
@@ -226,11 +233,13 @@ WITH asked AS (
            CASE WHEN bool_and(paid IS NOT NULL)
                  AND (max(due) >= loan_due OR sum(amount_due) >= principal) THEN max(paid) END AS closed,
            max(CASE WHEN open_at_as_of THEN dpd ELSE 0 END) AS dpd,
+           min(CASE WHEN open_at_as_of AND dpd >= $default_dpd THEN due + $default_dpd::INTEGER END) AS default_on,
            bool_or(open_at_as_of AND dpd_at_as_of >= $default_dpd) AS already_default
     FROM known
     GROUP BY supplier_id, as_of, loan_id, loan_due, principal
 )
-SELECT supplier_id, as_of, greatest(max(dpd), 0)::INTEGER AS days_past_due, bool_or(already_default), bool_and(closed IS NOT NULL)
+SELECT supplier_id, as_of, greatest(max(dpd), 0)::INTEGER AS days_past_due, min(default_on), bool_or(already_default),
+       bool_and(closed IS NOT NULL)
 FROM exposure
 WHERE closed IS NULL OR closed >= as_of
 GROUP BY supplier_id, as_of

@@ -57,13 +57,18 @@ class BoosterParams:
         """Trees that fit into the leaf budget."""
         return self.leaf_budget // self.num_leaves
 
-    def for_lightgbm(self, *, directions: Sequence[int], bad_rate: float, group_size: float, seed: int, threads: int) -> dict[str, Any]:
+    def for_lightgbm(
+        self, *, directions: Sequence[int], bad_rate: float, group_size: float, seed: int, threads: int, apart: Sequence[int] = ()
+    ) -> dict[str, Any]:
         """Return LightGBM's parameters; the same seed gives the same trees, whatever the number of threads.
 
         ``bad_rate`` and ``group_size`` (rows per group, 1 or more) are of the rows to learn from. A row of average risk has the
-        second derivative bad_rate * (1 - bad_rate), the unit of LightGBM's ``lambda_l2``.
+        second derivative bad_rate * (1 - bad_rate), the unit of LightGBM's ``lambda_l2``. No tree splits on a column of ``apart``
+        and on another one as well.
         """
+        others = [place for place in range(len(directions)) if place not in apart]
         return {
+            **({"interaction_constraints": [list(apart), others]} if apart else {}),
             "objective": "binary",
             "metric": "None",
             "learning_rate": self.learning_rate,

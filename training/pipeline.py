@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credit.errors import NotEnoughHistory
 from credit.period import first_of_month
@@ -22,6 +23,7 @@ from training.dataset import ModelFrame, assemble
 from training.disagreement import measure_disagreement
 from training.extra import TO_TRAIN, require_packages
 from training.fit import Fit, Progress
+from training.hazard_candidate import judge_candidate, learn_candidate
 from training.intervals import PdIntervals, fit_intervals
 from training.judge import draw, out_of_time
 from training.labels import Outcomes, first_day_seen, given_labels, label_outcomes, last_day_seen
@@ -42,7 +44,8 @@ _NEEDED: Mapping[OutcomeSource, tuple[str, ...]] = {"loans": ("loans", "repaymen
 class TrainResult:
     """A recorded challenger and how it did in the test period.
 
-    ``measures`` are out of time; ``frame``, ``split`` and ``scores`` (of the test rows) are there for comparisons.
+    ``measures`` are out of time; ``frame``, ``split`` and ``scores`` (of the test rows) are there for comparisons. ``hazard`` is what
+    `training.hazard_candidate.judge_candidate` found, by horizon; empty where no hazard model was asked for.
     """
 
     bundle: ScoringBundle
@@ -53,6 +56,7 @@ class TrainResult:
     frame: ModelFrame
     split: Split
     scores: Scores
+    hazard: Mapping[str, Any]
 
 
 def train(
@@ -63,6 +67,7 @@ def train(
     seed: int = SEED,
     threads: int = 1,
     refits: int = REFITS,
+    with_hazard: bool = False,
     progress: Progress | None = None,
     settings: TrainSettings | None = None,
     ledger: Ledger | None = None,
@@ -82,6 +87,9 @@ def train(
         The same seed gives the same bundle hash, with any number of threads.
     refits
         On how many samples of suppliers the model is grown again to see whether its reasons stay; 0 leaves it out.
+    with_hazard
+        Learn a hazard model too, and record it with its measures in the run, as ``hazard.json``. The bundle is the same with it and
+        without.
     progress
         Told each step and the share of it that is done.
     settings
@@ -94,7 +102,7 @@ def train(
     TrainingFailed
         A package of the extra ``train`` is missing, or no tree can be grown.
     NotEnoughHistory
-        The tables that say the outcome are missing or empty, or hold too little.
+        The tables that say the outcome are missing or empty, or hold too little; or a hazard model has no days of default.
 
     Notes
     -----
@@ -104,7 +112,7 @@ def train(
     say: Progress = progress or (lambda _step, _share: None)
     say("read the tables", 0.0)
     tables = tables or read_tables(folder)[0]
-    require_outcome_tables(tables, outcome)
+    require_outcome_tables(tables, outcome, with_hazard=with_hazard)
     ledger = ledger or build_ledger(tables)
     settings = settings or TrainSettings.in_force(last_day_seen(tables))
     outcomes = _outcomes(tables, outcome, settings)
@@ -118,6 +126,9 @@ def train(
     scores = scorer.score(frame.values[split.test])
     reference = reference_rows(frame.values[split.train])
     measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
+    compared = _compare(
+        home, frame, split, settings, scores.pd, with_hazard=with_hazard, seed=seed, threads=threads, progress=say
+    )  # fmt: skip
     say("draw the intervals", 0.0)
     intervals = _intervals(frame, split, fit, calibration, settings, seed=seed, threads=threads)
     described = {
@@ -141,11 +152,12 @@ def train(
         bundle,
         params=_params(described, settings, seed=seed, threads=threads),
         measures={**measures, **{name: float(count) for name, count in frame.counts.items()}},
-        documents={"digests": described["digests"], "model": described, **_against_champion(home, frame, split, scores, seed)},
+        documents={"digests": described["digests"], "model": described, **compared},
         plots=draw(bundle, frame.y[split.test], frame.values[split.test], scores),
     )
     say("record the run", 1.0)
-    return TrainResult(bundle, recorded.bundle, recorded.version, recorded.run_id, measures, frame, split, scores)
+    horizons = compared.get("hazard", {}).get("horizons", {})
+    return TrainResult(bundle, recorded.bundle, recorded.version, recorded.run_id, measures, frame, split, scores, horizons)
 
 
 def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> list[date]:
@@ -164,8 +176,12 @@ def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> 
     return month_starts(first, last) if first <= last else []
 
 
-def require_outcome_tables(tables: RawTables, source: OutcomeSource) -> None:
-    """Raise `NotEnoughHistory` before any work is done where the tables that say the outcome are missing or empty."""
+def require_outcome_tables(tables: RawTables, source: OutcomeSource, *, with_hazard: bool = False) -> None:
+    """Raise `NotEnoughHistory` before any work is done where the tables that say the outcome are missing, empty, or not enough."""
+    if with_hazard and source == "labels":
+        raise NotEnoughHistory(
+            "a hazard model needs the day of every default, which given labels do not say: train on loans, or without the hazard model"
+        )
     for name in _NEEDED[source]:
         if tables.count(name) == 0:
             is_file = name in tables.present
@@ -226,15 +242,30 @@ def _stability(
     return reason_stability(fit.model_text, grown, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
 
 
-def _against_champion(home: Path, frame: ModelFrame, split: Split, scores: Scores, seed: int) -> dict[str, Any]:
-    """Compare with today's champion, where there is one, on the test rows."""
-    champion = champion_bundle(home)
-    if champion is None:
-        return {}
-    rows = split.test
-    suppliers, values = frame.supplier_ids[rows], frame.values[rows]
-    found = against_champion(champion, names=frame.names, values=values, y=frame.y[rows], suppliers=suppliers, pd=scores.pd, seed=seed)
-    return {"against_champion": found}
+def _compare(
+    home: Path,
+    frame: ModelFrame,
+    split: Split,
+    settings: TrainSettings,
+    pd: NDArray[np.float64],
+    *,
+    with_hazard: bool,
+    seed: int,
+    threads: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Return the documents of how ``pd`` of the test rows stands beside today's champion and a hazard model, where there are such."""
+    found: dict[str, Any] = {}
+    rows, champion = split.test, champion_bundle(home)
+    if champion is not None:
+        values, y, suppliers = frame.values[rows], frame.y[rows], frame.supplier_ids[rows]
+        found["against_champion"] = against_champion(champion, names=frame.names, values=values, y=y, suppliers=suppliers, pd=pd, seed=seed)
+    if with_hazard:
+        progress("learn a hazard model", 0.0)
+        model = learn_candidate(frame, split, settings, seed=seed, threads=threads, progress=progress)
+        horizons = judge_candidate(model, frame, split, settings, pd=pd, seed=seed)
+        found["hazard"] = {"horizons": horizons, "model": model.to_json()}
+    return found
 
 
 def _calibrate(frame: ModelFrame, split: Split, fit: Fit, settings: TrainSettings) -> Calibration:

@@ -28,11 +28,14 @@ class Columns:
         +1 where risk must not fall as the value rises, -1 where it must not rise, 0 where neither is promised.
     categorical
         Places of the columns that hold categories, coded 0, 1, 2 and so on; they have no direction.
+    apart
+        Places of the columns whose part in the margin is added to that of all others: they interact with none of them.
     """
 
     names: tuple[str, ...]
     directions: tuple[int, ...]
     categorical: tuple[int, ...] = ()
+    apart: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse directions that do not fit the names or promise an order of categories."""
@@ -99,6 +102,7 @@ def learn(
         names=columns.names,
         directions=columns.directions,
         categorical=columns.categorical,
+        apart=columns.apart,
         fold=stratified_folds(y, owners, seed=seed) if fold is None else fold,
         group_size=rows_per_group(owners),
         params=params or BoosterParams(),

@@ -84,7 +84,7 @@ def split_out_of_time(frame: ModelFrame, policy: SplitPolicy) -> Split:
             raise NotEnoughHistory(f"the {side} has {bads} bad rows of {len(rows)}; it needs {policy.min_bads} bad and as many good ones")
     return Split(
         train=train,
-        fold=_folds(frame.supplier_ids[train], policy.folds),
+        fold=folds_by_supplier(frame.supplier_ids[train], policy.folds),
         test=test,
         train_from=train_as_ofs[0].item(),
         train_to=train_as_ofs[-1].item(),
@@ -93,8 +93,8 @@ def split_out_of_time(frame: ModelFrame, policy: SplitPolicy) -> Split:
     )
 
 
-def _folds(supplier_ids: NDArray[np.str_], folds: int) -> NDArray[np.intp]:
-    """Give each supplier a fold by its id alone, so that more data never moves a supplier to another fold."""
+def folds_by_supplier(supplier_ids: NDArray[np.str_], folds: int) -> NDArray[np.intp]:
+    """Return the fold of each row: by its supplier's id alone, so that more data never moves a supplier to another fold."""
     suppliers, place = np.unique(supplier_ids, return_inverse=True)
     fold_of = np.array([zlib.crc32(str(supplier).encode()) % folds for supplier in suppliers], dtype=np.intp)
     return fold_of[place]

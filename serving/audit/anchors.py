@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from serving.access.tenants import find_tenant
 from serving.audit.chain import Anchor, AuditRow, Fault, find_fault, sign_anchor
-from serving.database.tables import audit, audit_anchors, scores, tenants
+from serving.database.tables import audit, audit_anchors, decision_steps, scores, tenants
 from serving.http.refusals import TenantRefused
 from serving.store import Store
 
@@ -18,8 +18,8 @@ _ROWS_AT_A_TIME = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ChainReport:
-    """What was found of one tenant's chain; ``anchored_to`` is the last sequence an anchor vouches for, ``unaudited`` counts scores
-    without an audit row."""
+    """What was found of one tenant's chain; ``anchored_to`` is the last sequence an anchor vouches for, ``unaudited`` counts scores,
+    decisions and steps without an audit row."""
 
     tenant_id: UUID
     name: str
@@ -82,12 +82,18 @@ def _verify(connection: Connection, tenant_id: UUID, name: str, trusted: Collect
     anchors = [*_anchors(connection, tenant_id), *elsewhere]
     fault = find_fault(tenant_id, _rows(connection, tenant_id), anchors, trusted)
     count = connection.execute(select(func.count()).where(audit.c.tenant_id == tenant_id)).scalar_one()
-    has_none = ~select(audit.c.score_id).where(audit.c.score_id == scores.c.id).exists()
     # Scores given before there was an audit have none: only those after the chain's first row count.
     began = select(func.min(audit.c.at)).where(audit.c.tenant_id == tenant_id).scalar_subquery()
-    lacking = select(func.count()).select_from(scores).where(scores.c.tenant_id == tenant_id, scores.c.created_at >= began, has_none)
+    of_score = select(audit.c.score_id).where(audit.c.score_id == scores.c.id).exists()
+    steps = decision_steps.c
+    of_step = select(audit.c.decision_id).where(audit.c.decision_id == steps.decision_id, audit.c.decision_step == steps.number).exists()
+    lacking = (
+        select(func.count()).select_from(scores).where(scores.c.tenant_id == tenant_id, scores.c.created_at >= began, ~of_score),
+        select(func.count()).select_from(decision_steps).where(steps.tenant_id == tenant_id, ~of_step),
+    )
+    unaudited = sum(connection.execute(each).scalar_one() for each in lacking)
     anchored = max((anchor.sequence for anchor in anchors), default=0)
-    return ChainReport(tenant_id, name, count, anchored, connection.execute(lacking).scalar_one(), fault)
+    return ChainReport(tenant_id, name, count, anchored, unaudited, fault)
 
 
 def _rows(connection: Connection, tenant_id: UUID) -> Iterator[AuditRow]:

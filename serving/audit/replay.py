@@ -1,40 +1,39 @@
-"""A score computed again from its audit row: the kept feature values through the bundle the row names, compared bit for bit."""
+"""A row of the audit computed again from what is kept, and compared bit for bit: a score, a decision, or a step on one."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 
-from credit.reason import Reason
-from features.columns import Tier
-from serving.access.tiers import reaches
+from serving.audit.replay_score import replay_score
 from serving.database.tables import audit, scores
-from serving.explain import in_words
-from serving.http.languages import Language
-from serving.http.refusals import AuditRowUnknown, ReplayRefused
-from serving.store import Store, feature_snapshot, record_of_row, without_audit
+from serving.decisions.replay import replay_decision, replay_step
+from serving.http.refusals import AuditRowUnknown
+from serving.store import Store, record_of_row
 from training.bundle import ScoringBundle
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What came of a replay: the names of the fields that came out otherwise, none where all are the same to the last bit."""
+    """What came of a replay: the names of the fields that came out otherwise, none where all are the same to the last bit.
+
+    ``decision_id`` is None where the row is of a score alone; ``points`` are those of the score that the row is, or rests on.
+    """
 
     sequence: int
     score_id: UUID
     points: float
     different: tuple[str, ...]
+    decision_id: UUID | None = None
 
 
 def replay(store: Store, bundle: ScoringBundle, tenant_id: UUID, sequence: int) -> Replay:
-    """Compute the score of an audit row again and compare it with what was answered.
+    """Compute what an audit row is of again and compare it with what was answered.
 
-    The data-sufficiency index rests on counts that are not kept; that it is what was answered the digest of the answer says.
+    A decision is computed from its score, computed again from the kept feature values, and from the kept application, turnover and
+    policy; a step from the decision and the steps before it.
 
     Parameters
     ----------
@@ -46,73 +45,29 @@ def replay(store: Store, bundle: ScoringBundle, tenant_id: UUID, sequence: int) 
     Raises
     ------
     AuditRowUnknown
-        The tenant's chain has no such row, or it is not of a score.
+        The tenant's chain has no such row, or it is of nothing that can be computed.
     ReplayRefused
         The row names another bundle.
     """
     wanted = (audit.c.tenant_id == tenant_id) & (audit.c.sequence == sequence)
     with store.engine.connect() as connection:
-        found = connection.execute(select(audit.c.record, scores).join(scores, scores.c.id == audit.c.score_id).where(wanted)).one_or_none()
-    if found is None:
-        raise AuditRowUnknown(f"The chain has no score at sequence {sequence}. `lianxin audit verify` says how long it is.")
-    record, told = record_of_row(found), json.loads(bytes(found.record))
-    if told["bundle_sha256"] != bundle.content_hash:
-        raise ReplayRefused(
-            f"A score is replayed with the bundle that gave it: the row names {told['bundle_sha256'][:12]}, this one is "
-            f"{bundle.content_hash[:12]}. Name the other with --bundle."
-        )
-    answer = json.loads(record.body)
-    score = bundle.score_of(record.supplier_id, record.as_of, np.array(record.feature_values, dtype=np.float64))
-    language, tier = Language(record.language), Tier(told["tier"])
-    again = {
-        "audit.feature_snapshot_sha256": feature_snapshot(record.feature_values),
-        "answer_sha256": hashlib.sha256(without_audit(record.body)).hexdigest(),
-        "score": {
-            "points": score.points,
-            "grade": bundle.grades.grade(score.pd).name,
-            "pd_12m": score.pd,
-            "interval": _interval(bundle, score.pd, record.feature_values),
-        },
-        "base_points": score.base_points,
-        "contributions": [
-            {"feature": part.feature, "value": part.value if reaches(tier, part.feature) else None, "points": part.points + 0.0}
-            for part in score.contributions
-        ],
-        "reasons": [_reason(reason, language, tier) for reason in bundle.reasons(score)],
-    }
-    kept = {
-        "audit.feature_snapshot_sha256": told["feature_snapshot_sha256"],
-        "answer_sha256": told["answer_sha256"],
-        "score": {name: answer["score"][name] for name in ("points", "grade", "pd_12m", "interval")},
-        "base_points": answer["base_points"],
-        "contributions": [{name: part[name] for name in ("feature", "value", "points")} for part in answer["contributions"]],
-        "reasons": [_kept_reason(part) for part in answer["reasons"]],
-    }
-    different = tuple(name for name in kept if _bits(kept[name]) != _bits(again[name]))
-    return Replay(sequence, record.score_id, score.points, different)
+        row = connection.execute(select(audit).where(wanted)).one_or_none()
+        if row is None or (row.score_id is None and row.decision_id is None):
+            raise AuditRowUnknown(f"The chain has no score or decision at sequence {sequence}. `lianxin audit verify` says how long it is.")
+        if row.decision_id is None:
+            return _score(connection, bundle, row, row.score_id)
+        told = json.loads(bytes(row.record))
+        found = replay_decision(connection, bundle, row.decision_id, told if row.decision_step == 0 else None)
+        different = found.different
+        if row.decision_step > 0:
+            different = different or replay_step(connection, row.decision_id, row.decision_step, told)
+        score = _score(connection, bundle, row, found.score_id)
+    return Replay(sequence, score.score_id, score.points, (*score.different, *different), row.decision_id)
 
 
-def _interval(bundle: ScoringBundle, pd: float, values: Sequence[float]) -> dict[str, float] | None:
-    if bundle.intervals is None:
-        return None
-    found = bundle.intervals.around(pd, tuple(values))
-    return {"low": found.low, "high": found.high, "level": found.level}
-
-
-def _reason(reason: Reason, language: Language, tier: Tier) -> dict[str, object]:
-    """Return a reason as far as it was shown."""
-    shown: dict[str, object] = {"code": reason.code, "feature": reason.feature, "points": reason.points}
-    if reaches(tier, reason.feature):
-        shown |= {"value": reason.value, "reference": reason.reference, "text": in_words((reason.text_zh, reason.text_en), language)}
-    return shown
-
-
-def _kept_reason(part: Mapping[str, Any]) -> dict[str, object]:
-    """Return a reason as it was answered, as far as it can be compared."""
-    names = ("code", "feature", "points") if part["withheld"] else ("code", "feature", "points", "value", "reference", "text")
-    return {name: part[name] for name in names}
-
-
-def _bits(value: object) -> str:
-    """Return a value in a form that is equal only where every bit of every number is."""
-    return json.dumps(value, sort_keys=True)
+def _score(connection: Connection, bundle: ScoringBundle, row: Row[Any], score_id: UUID) -> Replay:
+    """Compute a score again, against what its own audit row says."""
+    kept = select(audit.c.record.label("told"), scores).join(scores, scores.c.id == audit.c.score_id).where(scores.c.id == score_id)
+    found = connection.execute(kept).one()
+    points, different = replay_score(bundle, record_of_row(found), json.loads(bytes(found.told)))
+    return Replay(row.sequence, score_id, points, different)

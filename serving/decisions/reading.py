@@ -57,6 +57,7 @@ class DecisionFile:
     """All that is kept of a decision: what it was worked out from, what was decided, where it stands, every step, and the body sent."""
 
     decision_id: UUID
+    tenant_id: UUID
     created_at: datetime
     score_id: UUID
     policy_version: str
@@ -109,7 +110,16 @@ def read_file(connection: Connection, decision_id: UUID) -> DecisionFile:
     decision = decision_of(json.loads(row.decision))
     inputs = DecisionInputs.from_canonical(row.inputs)
     return DecisionFile(
-        decision_id, row.created_at, row.score_id, row.policy_version, inputs, case_of(decision, steps), steps, row.body, row.language
+        decision_id,
+        row.tenant_id,
+        row.created_at,
+        row.score_id,
+        row.policy_version,
+        inputs,
+        case_of(decision, steps),
+        steps,
+        row.body,
+        row.language,
     )
 
 

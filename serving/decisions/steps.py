@@ -90,7 +90,9 @@ def next_case(file: DecisionFile, wanted: StepRequest, by: str, at: datetime, po
 def kept_policy(connection: Connection, file: DecisionFile) -> FinancingPolicy:
     """Return the numbers a decision was made by, from what was kept of its policy."""
     kept = decision_policies.c
-    canonical = connection.execute(select(kept.canonical).where(kept.version == file.policy_version)).scalar_one()
+    canonical = connection.execute(
+        select(kept.canonical).where(kept.tenant_id == file.tenant_id, kept.version == file.policy_version)
+    ).scalar_one()
     return FinancingPolicyHistory.from_canonical(canonical.decode("ascii")).on(file.decision.as_of)
 
 

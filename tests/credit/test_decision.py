@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.application import Application, ReceivablesApplication, Request, ScoredSupplier, Turnover, product_of
-from credit.decision import DECISION_VERSION, Decision, Recommendation, decide
+from credit.decision import DECISION_VERSION, Decision, Recommendation, decide, decision_of
 from credit.derivation import reproduce
 from credit.errors import ApplicationInvalid, OutOfRange
 from credit.financing_policy import FinancingPolicyHistory
@@ -316,3 +316,27 @@ def test_bad_input_is_refused() -> None:
         order(payment_days=-1)
     with pytest.raises(ApplicationInvalid, match="due_not_before_issued"):
         invoice(due_on=ON - timedelta(days=400))
+
+
+@few
+@given(application=applications(), supplier=suppliers(), turnover=turnovers())
+def test_a_decision_is_read_back_from_its_record(application: Application, supplier: ScoredSupplier, turnover: Turnover) -> None:
+    decision = decide(application, supplier, turnover, POLICY)
+    again = decision_of(json.loads(decision.canonical()))
+    assert (again.terms, again.rules_fired, again.items, again.outcome) == (
+        decision.terms,
+        decision.rules_fired,
+        decision.items,
+        decision.outcome,
+    )
+    assert [reproduce(line) for line in again.derivation] == [line.value for line in decision.derivation]
+
+
+@pytest.mark.parametrize(("application", "field"), [(RECEIVABLES, "invoices"), (ORDERS, "orders"), (STOCK, "lots")])
+def test_a_similar_document_goes_to_a_person_and_changes_no_figure(application: Application, field: str) -> None:
+    first, *others = getattr(application, field)
+    similar = replace(application, **{field: (replace(first, is_similar_elsewhere=True), *others)})
+    plain, found = (decide(each, GOOD, STEADY, POLICY) for each in (application, similar))
+    assert (plain.outcome, found.outcome) == (Recommendation.APPROVE, Recommendation.REFER)
+    assert (found.terms, found.derivation) == (plain.terms, plain.derivation)
+    assert [rule.code for rule in found.rules_fired if rule not in plain.rules_fired] == ["SIMILAR_FINANCED"]

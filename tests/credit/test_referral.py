@@ -8,7 +8,22 @@ import pytest
 
 from credit.decision import Recommendation, Terms, decide
 from credit.errors import StepNotAllowed
-from credit.referral import Case, Stage, accept, confirm, open_case, propose, refer, reject
+from credit.referral import (
+    Case,
+    Stage,
+    accept,
+    confirm,
+    exposure,
+    is_closed,
+    open_case,
+    override_terms,
+    propose,
+    refer,
+    reject,
+    repay,
+    take,
+    withdraw,
+)
 from tests.credit.financing import GOOD, POLICY, RECEIVABLES, REQUEST, STEADY, invoice
 
 AT = datetime(2026, 7, 2, 9, 0, tzinfo=UTC)
@@ -137,3 +152,48 @@ def test_an_override_counts_what_is_owed_and_cannot_finance_twice() -> None:
     twice = decide(replace(RECEIVABLES, invoices=(invoice(is_financed_elsewhere=True),)), GOOD, STEADY, POLICY)
     with pytest.raises(StepNotAllowed, match="already financed elsewhere"):
         proposed(open_case(twice), replace(TERMS, limit=1))
+
+
+def agreed() -> Case:
+    return accept(open_case(APPROVED), **say())
+
+
+def test_what_is_approved_is_taken_and_repaid_and_counts_until_then() -> None:
+    assert APPROVED.terms is not None
+    limit = APPROVED.terms.limit
+    cases = [open_case(APPROVED), agreed(), take(agreed(), **say()), repay(take(agreed(), **say()), **say())]
+    assert [(str(case.stage), exposure(case), is_closed(case)) for case in cases] == [
+        ("recommended", limit, False),
+        ("accepted", limit, False),
+        ("taken", limit, False),
+        ("repaid", 0, True),
+    ]
+    with pytest.raises(StepNotAllowed, match="possible from taken"):
+        repay(agreed(), **say())
+    for end in (cases[2], cases[3]):
+        with pytest.raises(StepNotAllowed):
+            withdraw(end, **say())
+
+
+@pytest.mark.parametrize("case", [open_case(APPROVED), open_case(REFERRED), proposed(), agreed()], ids=lambda case: str(case.stage))
+def test_what_is_not_paid_out_can_be_given_up(case: Case) -> None:
+    end = withdraw(case, **say())
+    assert (end.stage, exposure(end), is_closed(end), len(end.steps)) == (Stage.WITHDRAWN, 0, True, len(case.steps) + 1)
+
+
+def test_a_decline_is_never_taken_and_a_proposal_counts_with_the_larger_limit() -> None:
+    declined = decide(RECEIVABLES, replace(GOOD, pd=0.5, interval=(0.4, 0.6)), STEADY, POLICY)
+    end = accept(open_case(declined), **say())
+    assert (exposure(end), is_closed(end), is_closed(open_case(declined))) == (0, True, False)
+    with pytest.raises(StepNotAllowed, match="outcome is approve"):
+        take(end, **say())
+    assert REFERRED.terms is not None
+    larger = replace(TERMS, limit=REFERRED.terms.limit + 1)
+    assert (exposure(proposed(terms=larger)), exposure(proposed())) == (larger.limit, REFERRED.terms.limit)
+
+
+def test_proposed_terms_carry_the_expected_loss_of_the_same_formula() -> None:
+    terms = APPROVED.terms
+    assert terms is not None
+    same = {"limit": terms.limit, "advance_rate": terms.advance_rate, "annual_rate": terms.annual_rate, "tenor_days": terms.tenor_days}
+    assert override_terms(APPROVED, GOOD, POLICY, **same).expected_loss == terms.expected_loss

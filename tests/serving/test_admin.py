@@ -70,7 +70,7 @@ def test_from_a_tenant_to_a_verified_and_replayed_score(running: tuple[str, Path
     assert answer("audit", "anchor", "--out", str(anchors), data=data)["anchors"]
     (chain,) = answer("audit", "verify", "--anchors", str(anchors), data=data)["chains"]
     assert chain | {"tenant_id": ""} == {
-        **{"tenant": "Bank A", "tenant_id": "", "rows": 1, "anchored_to": 1, "scores_without_row": 0, "fault": None}
+        **{"tenant": "Bank A", "tenant_id": "", "rows": 1, "anchored_to": 1, "without_row": 0, "fault": None}
     }
     again = answer("audit", "replay", "1", "--bundle", str(parts / "bundle"), data=data)
     assert again["points"] == given.json()["score"]["points"]

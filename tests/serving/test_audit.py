@@ -1,6 +1,7 @@
 """The audit: every score has its row, any touch of a chain is found, and any score comes out again bit for bit."""
 
 import hashlib
+import itertools
 import json
 import random
 import threading
@@ -235,9 +236,15 @@ def test_scores_at_once_make_one_unbroken_chain(audited: tuple[Client, Caller], 
     assert report.rows >= 6
 
 
-def test_any_score_comes_out_again_bit_for_bit(audited: tuple[Client, Caller], owner: Store, ledger: Ledger, bundle: ScoringBundle) -> None:
+@pytest.mark.parametrize("count", [50, pytest.param(500, marks=pytest.mark.load)])
+def test_any_score_comes_out_again_bit_for_bit(
+    audited: tuple[Client, Caller], owner: Store, ledger: Ledger, bundle: ScoringBundle, count: int
+) -> None:
     client, caller = audited
-    bodies = [ask(client, str(supplier), as_of=day).json() for supplier in ledger.supplier_ids[:10] for day in ("2026-06-01", "2026-03-01")]
+    days = [f"{year}-{month:02d}-01" for year in (2026, 2025) for month in range(6, 0, -1)]
+    asked = itertools.islice(itertools.product(days, ledger.supplier_ids), count)
+    bodies = [ask(client, str(supplier), as_of=day).json() for day, supplier in asked]
+    assert len(bodies) == count
     assert any(part["withheld"] for body in bodies for part in body["contributions"])
     for body in bodies:
         found = replay(owner, bundle, caller.tenant_id, body["audit"]["sequence"])

@@ -3,6 +3,8 @@
 import json
 import threading
 import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +13,21 @@ from sqlalchemy import text
 
 from credit.decision import decision_of
 from credit.derivation import reproduce
+from credit.referral import Stage
+from features.columns import Tier
 from features.ledger import Ledger
+from features.turnover import turnover_before
+from serving.access.caller import Caller
+from serving.access.keys import create_api_key
+from serving.access.tenants import create_bank, record_consents
 from serving.assess import assess
 from serving.decisions import decide as deciding
+from serving.decisions.reading import read_file, read_queue
+from serving.schemas import Purpose
 from serving.store import Store
-from tests.serving.applications import application, apply
+from tests.serving.applications import application, apply, invoice, lot, order, step
 from tests.serving.client import Client
+from tests.serving.conftest import bank_with_consents
 from training.bundle import ScoringBundle
 
 Decided = dict[str, list[Any]]
@@ -160,3 +171,165 @@ def test_lists_are_filtered_and_paged(app: FastAPI, decided: Decided, client: Cl
     assert one["id"] in {item["id"] for item in listed}
     assert client.get("/v1/decisions?stage=nowhere").status_code == 422
     assert client.get("/v1/decisions?supplier_id=S-NOT-THERE").json() == {"items": [], "next": None}
+
+
+def sent(ledger: Ledger, supplier: str, **more: Any) -> Any:
+    return application(ledger, supplier) | more
+
+
+def one(ledger: Ledger, supplier: str, **more: Any) -> Any:
+    return application(ledger, supplier, invoices=[invoice(ledger, **more)])
+
+
+HORRORS: dict[str, tuple[Callable[[Ledger, str], Any], str, str]] = {
+    "no invoices": (lambda led, s: sent(led, s, invoices=[]), "", "items_of_product"),
+    "orders for receivables": (lambda led, s: sent(led, s, orders=[order(led)]), "", "items_of_product"),
+    "201 invoices": (lambda led, s: sent(led, s, invoices=[slim(led) for _ in range(201)]), "/invoices", "too_long"),
+    "an amount of nothing": (lambda led, s: sent(led, s, amount=0), "/amount", "greater_than_equal"),
+    "a negative amount": (lambda led, s: sent(led, s, amount=-5), "/amount", "greater_than_equal"),
+    "an amount beyond all": (lambda led, s: sent(led, s, amount=10**15 + 1), "/amount", "less_than_equal"),
+    "an amount in yuan with fen": (lambda led, s: sent(led, s, amount=5000.5), "/amount", "int_type"),
+    "an amount as text": (lambda led, s: sent(led, s, amount="5000"), "/amount", "int_type"),
+    "true as an amount": (lambda led, s: sent(led, s, amount=True), "/amount", "int_type"),
+    "a tenor of no day": (lambda led, s: sent(led, s, tenor_days=0), "/tenor_days", "greater_than_equal"),
+    "a tenor beyond all": (lambda led, s: sent(led, s, tenor_days=3661), "/tenor_days", "less_than_equal"),
+    "another product": (lambda led, s: sent(led, s, product="zqxjkv"), "/product", "enum"),
+    "a field too many": (lambda led, s: sent(led, s, zqxjkv=1), "", "extra_forbidden"),
+    "the outcome wished for": (lambda led, s: sent(led, s, outcome="approve"), "", "extra_forbidden"),
+    "a flag of ours": (lambda led, s: one(led, s, is_similar_elsewhere=False), "/invoices/0", "extra_forbidden"),
+    "a number without a sign": (
+        lambda led, s: one(led, s, number="-- /"),
+        "/invoices/0/number",
+        "number_unreadable",
+    ),
+    "a blank number": (lambda led, s: one(led, s, number="  "), "/invoices/0/number", "string_too_short"),
+    "a blank buyer": (lambda led, s: one(led, s, buyer_id=" "), "/invoices/0/buyer_id", "string_too_short"),
+    "65 characters": (lambda led, s: one(led, s, number="zqxjkv" * 11), "/invoices/0/number", "string_too_long"),
+    "due before issued": (lambda led, s: one(led, s, due_on="1990-01-01"), "/invoices/0", "due_before_issued"),
+    "30 February": (lambda led, s: one(led, s, due_on="2026-02-30"), "/invoices/0/due_on", "date"),
+    "the year 1": (
+        lambda led, s: one(led, s, issued_on="0001-01-01"),
+        "/invoices/0/issued_on",
+        "greater_than_equal",
+    ),
+    "the year 9999": (lambda led, s: one(led, s, due_on="9999-12-31"), "/invoices/0/due_on", "less_than_equal"),
+    "one number twice": (
+        lambda led, s: sent(led, s, invoices=[invoice(led, number="No. zqxjkv-1"), invoice(led, number="ZQXJKV 1")]),
+        "",
+        "named_twice",
+    ),
+    "a promise before the order": (
+        lambda led, s: application(led, s, "purchase_orders", orders=[order(led, promised_on="2000-01-01")]),
+        "/orders/0",
+        "promised_before_ordered",
+    ),
+    "a lot worth more than all": (
+        lambda led, s: application(led, s, "stock", lots=[lot(led, quantity=10**9, unit_price=10**9)]),
+        "/lots/0",
+        "less_than_equal",
+    ),
+    "stock of no kind": (lambda led, s: application(led, s, "stock", lots=[lot(led, kind="zqxjkv")]), "/lots/0/kind", "enum"),
+    "yes instead of true": (
+        lambda led, s: application(led, s, "stock", lots=[lot(led, is_insured="yes")]),
+        "/lots/0/is_insured",
+        "bool_type",
+    ),
+    "a tab in a category": (
+        lambda led, s: application(led, s, "stock", lots=[lot(led, category="a\tzqxjkv")]),
+        "/lots/0/category",
+        "string_pattern_mismatch",
+    ),
+}
+
+
+def slim(ledger: Ledger) -> dict[str, Any]:
+    return {name: value for name, value in invoice(ledger).items() if name != "delivered_on"}
+
+
+@pytest.mark.parametrize("name", HORRORS)
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_an_application_of_another_form_is_refused_and_never_echoed(
+    app: FastAPI, key: str, ledger: Ledger, supplier: str, name: str, language: str
+) -> None:
+    make, pointer, code = HORRORS[name]
+    answer = apply(Client(app, Accept_Language=language, X_API_Key=key), make(ledger, supplier))
+    assert answer.status_code == 422, answer.text
+    assert (pointer, code) in [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+    assert "zqxjkv" not in answer.text.lower()
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "'; DROP TABLE decisions; --",
+        "=cmd|' /C calc'!A0",
+        "<script>alert(1)</script>",
+        "\u202egnp.1",
+        "１２３—４５",
+        "a\u200db1",
+        "𝓢\U0001f6001",
+        "%s{0}",
+    ],
+)
+def test_a_hostile_number_is_only_a_number(client: Client, ledger: Ledger, supplier: str, owner: Store, number: str) -> None:
+    unique = f"{number}{uuid.uuid4().hex[:8]}"
+    answer = apply(client, application(ledger, supplier, invoices=[invoice(ledger, number=unique)]))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["items"][0]["number"] == unique
+    reason = f"no longer needed: {number}"
+    assert step(client, answer.json()["id"], "withdraw", reason=reason).json()["reason"] == reason
+    assert counts(owner)["decisions"] > 0
+
+
+def test_a_consent_for_another_purpose_or_of_a_low_tier_is_not_enough(app: FastAPI, owner: Store, ledger: Ledger, supplier: str) -> None:
+    bank = create_bank(owner, "only reviews")
+    record_consents(owner, "only reviews", [supplier], [Purpose.PORTFOLIO_REVIEW], datetime.now(UTC) + timedelta(days=1))
+    client = Client(app, Accept_Language="en", X_API_Key=create_api_key(owner, bank, "reviews"))
+    assert apply(client, application(ledger, supplier)).json()["type"] == "/docs#consent_missing"
+    low = Client(app, Accept_Language="en", X_API_Key=bank_with_consents(owner, ledger, "low tier", Tier.PLATFORM))
+    before = counts(owner)
+    refused = apply(low, application(ledger, supplier))
+    assert (refused.status_code, refused.json()["type"]) == (403, "/docs#tier_too_low")
+    assert counts(owner) == before
+
+
+def test_as_of_another_day_is_decided_by_what_was_known_then(client: Client, ledger: Ledger, supplier: str) -> None:
+    earlier = (ledger.latest_as_of - timedelta(days=120)).isoformat()
+    then, now = (apply(client, application(ledger, supplier, **more)).json() for more in ({"as_of": earlier}, {}))
+    assert then["as_of"] == earlier
+    turnover = [{line["code"]: line["value"] for line in body["derivation"]}["turnover.last_365d"] for body in (then, now)]
+    assert turnover[0] == turnover_before(ledger, supplier, ledger.latest_as_of - timedelta(days=120)).last_365d
+    assert turnover[1] == turnover_before(ledger, supplier, ledger.latest_as_of).last_365d
+    later = (ledger.latest_as_of + timedelta(days=1)).isoformat()
+    assert apply(client, application(ledger, supplier, as_of=later)).json()["type"] == "/docs#as_of_out_of_range"
+    assert apply(client, application(ledger, supplier, as_of="1900-01-01")).json()["type"] == "/docs#supplier_unknown"
+    assert apply(client, application(ledger, "nobody")).json()["type"] == "/docs#supplier_unknown"
+
+
+def test_decisions_and_steps_are_counted_and_seen_by_the_supplier(
+    app: FastAPI, client: Client, ledger: Ledger, supplier: str, supplier_key: str, operator_key: str
+) -> None:
+    body = apply(client, application(ledger, supplier)).json()
+    assert step(client, body["id"], "withdraw").status_code == 201
+    metrics = Client(app, X_API_Key=operator_key).get("/metrics").text
+    assert f'lianxin_decisions_total{{outcome="{body["recommendation"]["outcome"]}",product="receivables"}}' in metrics
+    assert 'lianxin_decision_steps_total{act="withdraw"}' in metrics
+    looks: list[Any] = []
+    after = 0
+    seen = Client(app, Accept_Language="en", X_API_Key=supplier_key)
+    while after is not None:
+        page = seen.get(f"/v1/lookups?limit=200&after={after}").json()
+        looks, after = looks + page["items"], page["next"]
+    assert [look["operation"] for look in looks[-2:]] == ["score", "decision"]
+
+
+def test_pages_can_read_the_queue_and_a_file(store: Store, client: Client, ledger: Ledger, bank: Caller, decided: Decided) -> None:
+    one = decided["refer"][0].json()
+    with store.begin(bank) as connection:
+        queue = read_queue(connection, 200)
+        file = read_file(connection, uuid.UUID(one["id"]))
+    assert one["id"] in {str(line.decision_id) for line in queue}
+    assert {line.stage for line in queue} <= {Stage.REFERRED, Stage.PROPOSED}
+    assert file.decision.supplier_id == one["subject"]["supplier_id"]
+    assert (file.exposure, file.case.stage, len(file.steps)) == (one["recommendation"]["limit"], Stage.REFERRED, 1)
+    assert file.inputs.supplier.pd == one["score"]["pd_12m"]

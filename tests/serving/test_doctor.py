@@ -77,6 +77,7 @@ UNSAFE: dict[str, dict[str, Any]] = {
     "clock_off": database(clock_seconds=-9.0),
     "keys_without_end": database(keys_without_end=2),
     "chain_not_anchored": database(has_unanchored_chain=True),
+    "salt_changed": database(documents_of_another_salt=3),
 }
 
 
@@ -100,8 +101,8 @@ def test_each_unsafe_setting_is_named_alone_and_stops_production(code: str) -> N
 
 
 def test_the_embedded_database_is_safe_by_itself(owner: Store, store: Store) -> None:
-    state = database_state(owner, store)
-    assert examine(replace(SAFE, database=replace(state, has_unanchored_chain=False))) == ()
+    state = database_state(owner, store, b"any")
+    assert examine(replace(SAFE, database=replace(state, has_unanchored_chain=False, documents_of_another_salt=0))) == ()
 
 
 @contextmanager

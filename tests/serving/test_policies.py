@@ -26,6 +26,7 @@ from serving.store import Store
 from tests.serving.applications import application, apply
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
+from tests.serving.test_body_horrors import NOT_JSON
 
 TODAY = datetime.now(UTC).date()
 MARK = "zqxjkv"
@@ -109,6 +110,31 @@ def test_a_fault_is_told_by_key_line_rule_and_remedy_and_nothing_is_repeated(our
     assert (found[0].get("line"), found[0].get("key"), found[0]["pointer"]) == (line, key, "/toml")
     assert len(found[0]["detail"]) > 20
     assert MARK not in answer.text
+
+
+def test_what_is_not_json_or_of_another_form_is_refused_everywhere(fresh: Bank) -> None:
+    policy = fresh.upload(toml()).json()["id"]
+    for path in ("/v1/policies", f"/v1/policies/{policy}/simulation", f"/v1/policies/{policy}/activate"):
+        for name, (body, code) in NOT_JSON.items():
+            headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+            answer = fresh.second.post(path, content=body, headers=headers)
+            assert (answer.status_code, [error["code"] for error in answer.json()["errors"]]) == (400, [code]), (path, name)
+        for sent in (
+            None,
+            [],
+            5,
+            {MARK: 1},
+            {"toml": 5},
+            {"toml": ""},
+            {"begins_on": "2026-02-30"},
+            {"simulation_id": 7, "reason": REASON},
+        ):
+            headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+            answer = fresh.second.post(path, content=json.dumps(sent), headers=headers)
+            assert answer.status_code == 422, (path, sent)
+            assert MARK not in answer.text
+        assert fresh.second.post(path, json={"toml": toml()}).json()["type"] == "/docs#idempotency_key_missing"
+    assert fresh.upload("x" * 60_001).status_code == 422
 
 
 def test_all_faults_are_told_at_once_and_no_more_than_a_hundred(ours: Bank) -> None:

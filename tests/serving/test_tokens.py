@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -16,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
+from credit.errors import ServiceUnavailable
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import create_api_key, revoke_api_key
+from serving.access.signing_keys import FILE, read_or_make_signing_keys
 from serving.access.tokens import AUDIENCE, ISSUER, LONGEST, Tokens
 from serving.http.problems import PROBLEM_TYPE
 from serving.store import Store
@@ -236,3 +239,20 @@ def test_a_key_and_a_token_together_are_refused(app: FastAPI, key: str) -> None:
 
 def test_a_token_is_never_longer_than_is_read(app: FastAPI) -> None:
     assert len(app.state.service.tokens.issue("0" * 12, frozenset(Scope))) < LONGEST / 2
+
+
+def test_a_key_file_of_an_older_version_gets_its_salt_once(tmp_path: Path) -> None:
+    made = read_or_make_signing_keys(tmp_path)
+    file = tmp_path / FILE
+    kept = json.loads(file.read_text())
+    assert len(made.salt) == 32
+    assert made.salt.hex() not in repr(made)
+    del kept["salt"]
+    file.write_text(json.dumps(kept))
+    first, again = read_or_make_signing_keys(tmp_path), read_or_make_signing_keys(tmp_path)
+    assert first.salt == again.salt != made.salt
+    assert first.anchor_public == made.anchor_public
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text(json.dumps(kept | {"salt": "00"}))
+    with pytest.raises(ServiceUnavailable):
+        read_or_make_signing_keys(tmp_path)

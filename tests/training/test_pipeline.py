@@ -18,9 +18,11 @@ from tests.training.releases import NOW, dossier, promoted
 from tests.training.settings import QUICK
 from training.anchor import Anchor
 from training.bundle import ScoringBundle
+from training.hazard_candidate import learn_candidate, months_of_default
 from training.measures import auc
 from training.pipeline import TrainResult, train
 from training.promotion import find_candidate
+from training.term_structure import HazardModel, HazardScorer
 from training.track import read_document
 
 pytestmark = pytest.mark.slow
@@ -110,6 +112,51 @@ def test_labels_that_were_given_train_too(platform: tuple[Path, RawTables, Ledge
     result = train(tables.source, outcome="labels", home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger)
     assert result.bundle.model["outcome"]["source"] == "labels"
     assert result.split.train_to <= trained.split.train_to
+
+
+def test_a_hazard_model_is_recorded_beside_the_challenger_and_changes_nothing_of_it(
+    platform: tuple[Path, RawTables, Ledger], trained: TrainResult, tmp_path: Path
+) -> None:
+    folder, tables, ledger = platform
+    home = tmp_path / "mlruns"
+    found = train(folder, home=home, settings=QUICK, tables=tables, ledger=ledger, refits=0, with_hazard=True)
+    assert {name for name, data in trained.bundle.content.items() if found.bundle.content[name] != data} == {"model.json"}  # no refits
+    document = json.loads(read_document(home, found.run_id, "hazard.json") or b"{}")
+    assert document["horizons"] == found.hazard
+    frame, test = found.frame, found.split.test
+    scores = HazardScorer(HazardModel.from_json(document["model"])).score(frame.values[test])
+    assert found.hazard["12"]["hazard"]["auc"] == auc(frame.y[test], scores.pd_within(12))
+    assert found.hazard["12"]["twelve_months_spread"]["auc"] == found.measures["auc"]
+    within = (frame.default_on - frame.as_of)[test] < np.timedelta64(182, "D")
+    assert found.hazard["6"]["bads"] == int(within.sum()) < found.hazard["12"]["bads"]
+    assert found.hazard["6"]["hazard"]["log_loss"] < found.hazard["6"]["twelve_months_spread"]["log_loss"]
+    assert trained.hazard == {}
+
+
+def test_what_happens_from_the_test_period_on_changes_no_hazard_model_and_what_happened_before_does(trained: TrainResult) -> None:
+    frame, split = trained.frame, trained.split
+    learnt = learn_candidate(frame, split, QUICK, seed=1)
+    opens = np.datetime64(split.test_from)
+    later, before = frame.default_on >= opens, (frame.default_on < opens) & (frame.mature_on > opens)
+    assert later.any() and before.any()
+    for undone, is_same in ((later, True), (before, False)):
+        other = dataclasses.replace(
+            frame, y=np.where(undone, 0.0, frame.y), default_on=np.where(undone, np.datetime64("NaT", "D"), frame.default_on)
+        )
+        assert (learn_candidate(other, split, QUICK, seed=1) == learnt) is is_same
+
+
+def test_a_hazard_model_without_days_of_default_is_refused(trained: TrainResult) -> None:
+    dayless = dataclasses.replace(trained.frame, default_on=np.full(len(trained.frame.y), np.datetime64("NaT", "D")))
+    with pytest.raises(NotEnoughHistory, match="the day of every default"):
+        months_of_default(dayless, QUICK)
+
+
+def test_a_hazard_model_of_given_labels_is_refused_before_any_work(platform: tuple[Path, RawTables, Ledger], tmp_path: Path) -> None:
+    folder, tables, _ = platform
+    with pytest.raises(NotEnoughHistory, match="given labels do not say"):
+        train(folder, outcome="labels", home=tmp_path / "mlruns", tables=tables, with_hazard=True)
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_a_history_too_short_is_refused_and_nothing_recorded(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def frame(as_ofs: list[date], *, horizon_days: int, suppliers: int = 100, bad_ev
         names=("x",),
         values=np.zeros((count, 1)),
         y=y,
+        default_on=np.full(count, np.datetime64("NaT", "D")),
         counts={},
     )
 
@@ -99,6 +100,7 @@ def outcomes(rows: list[tuple[str, date, str, date]], seen_until: date) -> Outco
         as_of=np.array([row[1] for row in rows], dtype="datetime64[D]"),
         status=np.array([row[2] for row in rows]),
         y=np.array([y[row[2]] for row in rows]),
+        default_on=np.full(len(rows), np.datetime64("NaT", "D")),
         mature_on=np.array([row[3] for row in rows], dtype="datetime64[D]"),
         seen_until=seen_until,
         left_out={"already_default": 2},

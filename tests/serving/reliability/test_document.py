@@ -28,6 +28,7 @@ def known_ids(world: World) -> dict[str, list[str]]:
     """Ids that are there, by the name the document has for them in a path or a body; every id in a path needs its line."""
     return {
         "path.score_id": [*world.scores["bank"].values(), *world.scores["supplier"].values()],
+        "path.decision_id": list(world.decisions.values()),
         "path.consent_id": list(world.consents.values()),
         "body.supplier_id": list(world.suppliers.values()),
         "body.bank_id": list(world.bank_ids.values()),
