@@ -30,6 +30,7 @@ _ROWS = text("""
     SELECT live.supplier_id, live.tier, last.id AS score_id, last.as_of, last.bundle_sha256,
            (last.headline #>> '{score,points}')::float8 AS points, last.headline #>> '{score,grade}' AS grade,
            (last.headline #>> '{score,pd_12m}')::float8 AS pd,
+           coalesce((last.headline ->> 'disputed')::boolean, false) AS is_disputed,
            ARRAY(SELECT told ->> 'code' FROM jsonb_array_elements(last.headline -> 'warnings') AS told) AS codes,
            (SELECT (headline #>> '{score,points}')::float8 FROM scores AS earlier
             WHERE earlier.tenant_id = :tenant AND earlier.supplier_id = live.supplier_id AND earlier.as_of < last.as_of
@@ -55,6 +56,7 @@ _NAME_TIER: Final = CONTRACT["suppliers"].column("name").tier
 class Alert(StrEnum):
     """What makes a row of the portfolio worth a look."""
 
+    DISPUTED = "disputed"
     NOT_SCORED = "not_scored"
     STRADDLES = "straddles_cutoff"
     THIN = "thin_file"
@@ -186,7 +188,7 @@ def _holding(
 ) -> Holding:
     told = row._mapping
     points, tier = told["points"], _TIERS[told["tier"]]
-    codes = frozenset(told["codes"])
+    codes = frozenset(told["codes"]) | ({"disputed"} if told["is_disputed"] else set())
     alerts = [alert for alert in Alert if alert.value in codes]
     if points is None:
         alerts.append(Alert.NOT_SCORED)
