@@ -1,17 +1,18 @@
 """From a number back to the orders, deliveries, reviews or invoices behind it, as they were known before the as-of date."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 from credit.errors import OutOfRange
 from features.catalog import CATALOG
 from features.civil import to_date, to_day
+from features.events import Standing, standing_events
 from features.facts import KIND_INDEX, KINDS, MONTHS, column_index
 from features.feature import Feature
 from features.formula import DaysSince, Floor, MeanAge, Minus, Months, Network, Party, Sum
-from features.ledger import Fact, Ledger
+from features.ledger import Ledger
 from features.network import WINDOW
 from features.versions import NEVER
 
@@ -58,17 +59,6 @@ class Evidence:
     total: int
 
 
-class _Item(NamedTuple):
-    """An event as it stands: what is left of it once corrections are taken off."""
-
-    kind: str
-    label: str
-    event: int
-    known: int
-    party: str
-    values: tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class _Term:
     """One term of a formula: what it counts, how far back, and for a stock the kind that closes an item."""
@@ -102,44 +92,26 @@ def _terms(formula: object) -> list[_Term]:
     return found
 
 
+def feature_named(name: str) -> Feature:
+    """Return the catalogue's feature of a name, or refuse with `OutOfRange`."""
+    feature = next((f for f in CATALOG if f.name == name), None)
+    if feature is None:
+        raise OutOfRange(f"the catalogue has no feature {name!r}; see docs/features.md for the names")
+    return feature
+
+
 def _chosen(feature_name: str) -> tuple[Feature, list[_Term]]:
     """The feature, and its terms with each kind of fact once."""
-    feature = next((f for f in CATALOG if f.name == feature_name), None)
-    if feature is None:
-        raise OutOfRange(f"the catalogue has no feature {feature_name!r}; see docs/features.md for the names")
+    feature = feature_named(feature_name)
     terms: dict[str, _Term] = {}
     for term in _terms(feature.formula):
         terms.setdefault(term.kind, term)
     return feature, list(terms.values())
 
 
-def _net(facts: list[Fact], as_of: int, since: int) -> list[_Item]:
-    """Facts known before a day with an event in [since, as_of), corrections taken off; what is left of each event."""
-    told: dict[tuple[str, str, str, int], list[Fact]] = {}
-    for fact in facts:
-        if fact.known_day < as_of and since <= fact.event_day < as_of:
-            told.setdefault((fact.kind, fact.label, fact.party, fact.event_day), []).append(fact)
-    items = []
-    for (kind, label, party, event), of_event in told.items():
-        if sum(fact.sign for fact in of_event) > 0:
-            values = tuple(sum(column) for column in zip(*(fact.values for fact in of_event), strict=True))
-            items.append(_Item(kind, label, event, _known_as_it_stands(of_event), party, values))
-    return items
-
-
-def _known_as_it_stands(facts: list[Fact]) -> int:
-    """Last day on which the sum of an event's facts changed: a cell that did not change keeps the day it was first known."""
-    changes: dict[int, list[int]] = {}
-    for fact in facts:
-        change = changes.setdefault(fact.known_day, [0] * (len(fact.values) + 1))
-        for place, value in enumerate((fact.sign, *fact.values)):
-            change[place] += value
-    return max((day for day, change in changes.items() if any(change)), default=max(fact.known_day for fact in facts))
-
-
-def _left_open(items: list[_Item], term: _Term, column: int, closing: int) -> list[_Item]:
+def _left_open(items: list[Standing], term: _Term, column: int, closing: int) -> list[Standing]:
     """Of a stock what is still open of each item, less what closed of it."""
-    by_row: dict[tuple[str, str], list[_Item]] = {}
+    by_row: dict[tuple[str, str], list[Standing]] = {}
     for item in items:
         by_row.setdefault((item.label, item.party), []).append(item)
     left = []
@@ -152,7 +124,7 @@ def _left_open(items: list[_Item], term: _Term, column: int, closing: int) -> li
             count = len(opened) - len(closed) if column == 0 else values[column - 1]
             if count > 0:
                 event, known = max(item.event for item in opened), max(item.known for item in found)
-                left.append(_Item(term.kind, label, event, known, party, tuple(values)))
+                left.append(Standing(term.kind, label, event, known, party, tuple(values)))
     return left
 
 
@@ -189,7 +161,7 @@ def _evidence(ledger: Ledger, feature: Feature, term: _Term, supplier_id: str, a
         raise OutOfRange(f"limit is {limit}; ask for at least one row")
     kind, day = KINDS[KIND_INDEX[term.kind]], to_day(as_of)
     kinds = (term.kind,) if term.closed_by is None else (term.kind, term.closed_by)
-    items = _net(ledger.facts_of(supplier_id, kinds), day, NEVER if term.since is None else day - term.since)
+    items = standing_events(ledger.facts_of(supplier_id, kinds), day, NEVER if term.since is None else day - term.since)
     column = column_index(term.kind, term.column)
     if term.closed_by is not None:
         items = _left_open(items, term, column, column_index(term.closed_by, term.column))
@@ -198,17 +170,20 @@ def _evidence(ledger: Ledger, feature: Feature, term: _Term, supplier_id: str, a
         items = [
             item for item in items if unit in _FROM_ZERO or item.values[column - 1] > 0 or (unit in _MARKS and item.values[column - 1])
         ]
-    weight = _weight(feature, term, column)
-    items.sort(key=lambda item: (weight(item), -item.event, item.label, item.party))
+    weigh = weight_of(feature, term.kind, column)
+    items.sort(key=lambda item: (weigh(item.values), -item.event, item.label, item.party))
     rows = tuple(EvidenceRow(i.label, to_date(i.event), to_date(i.known), i.party, i.values) for i in items[:limit])
     names = tuple((value.name, value.unit) for value in kind.values)
     return Evidence(feature.name, term.kind, kind.label_zh, kind.label_en, names, rows, len(items))
 
 
-def _weight(feature: Feature, term: _Term, column: int) -> Callable[[_Item], int]:
-    """What costs points stands first: the low marks, the large late ones; where more is safer, the newest."""
-    if column > 0 and KINDS[KIND_INDEX[term.kind]].values[column - 1].unit in _MARKS:
-        return lambda item: item.values[column - 1]
+def weight_of(feature: Feature, kind: str, column: int) -> Callable[[Sequence[int]], int]:
+    """Return how events of a kind are ordered by their values, lowest first: what costs points stands first.
+
+    These are the low marks and the large late ones; where more is safer none stands before another.
+    """
+    if column > 0 and KINDS[KIND_INDEX[kind]].values[column - 1].unit in _MARKS:
+        return lambda values: values[column - 1]
     if feature.direction > 0 and column > 0:
-        return lambda item: -item.values[column - 1]
-    return lambda item: 0
+        return lambda values: -values[column - 1]
+    return lambda values: 0

@@ -19,6 +19,7 @@ from lianxin import (
     model_commands,
     monitor_command,
     release_commands,
+    report_command,
     service_commands,
     validate_command,
 )
@@ -66,6 +67,7 @@ app.command("rollback")(release_commands.rollback)
 app.command("score")(model_commands.score)
 app.command("explain")(model_commands.explain)
 app.command("advise")(advise_command.advise)
+app.command("report")(report_command.report)
 app.command("monitor")(monitor_command.monitor)
 app.command("shadow")(monitor_command.shadow)
 app.command("serve")(service_commands.serve)

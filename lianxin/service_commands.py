@@ -20,6 +20,10 @@ def serve(
     data: Data = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--also", metavar="BUNDLE", help="Another bundle (challenger, last champion) asked whether advice holds."),
+    ] = None,
 ) -> None:
     """Serve scores and reports until interrupted, with an embedded PostgreSQL unless DATABASE_URL names another.
 
@@ -38,6 +42,7 @@ def serve(
         trusted_key=trusted_key,
         allow_unsigned=allow_unsigned,
         tell=print,
+        others=also or (),
     )
 
 

@@ -1,5 +1,6 @@
 """The application: routes, pages, problems and the envelope around them, put together from the parts it is given."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -15,12 +16,14 @@ from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
+from serving.report.peers import Peers
 from serving.routes import bundle as bundle_route
 from serving.routes import (
     consents,
     decisions,
     desk,
     documentation,
+    evidence,
     health,
     histories,
     lookups,
@@ -29,6 +32,7 @@ from serving.routes import (
     operations,
     pages,
     policies,
+    report,
     scores,
 )
 from serving.service import Service, note_route
@@ -47,18 +51,20 @@ def create_app(
     store: Store,
     keys: SigningKeys | None = None,
     shelf: Shelf | None = None,
+    others: Sequence[ScoringBundle] = (),
 ) -> FastAPI:
     """Put the application together.
 
     Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
-    is no other bundle to put in service.
+    is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
 
     Raises
     ------
     BundleInvalid
-        The bundle scores features this version does not have.
+        A bundle scores features this version does not have.
     """
-    scored_features(bundle.names)
+    for model in (bundle, *others):
+        scored_features(model.names)
     app = FastAPI(
         title="Lianxin",
         version="1",
@@ -71,11 +77,12 @@ def create_app(
     keys = keys or SigningKeys.draw()
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
-    app.state.service = Service(settings, bundle, ledger, store, Sessions(settings.session_minutes), tokens, metrics, keys.salt)
+    sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
+    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    of_suppliers = (scores, histories, decisions, policies, consents, lookups)
-    for routes in (*of_suppliers, oauth, models, health, operations, bundle_route, pages, desk, documentation):
+    every = (scores, evidence, histories, decisions, policies, consents, lookups, oauth, models, health, operations, bundle_route)
+    for routes in (*every, report, pages, desk, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

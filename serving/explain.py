@@ -9,7 +9,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from credit.abstention import Stance
-from credit.score import Score
 from features.build import rests_on_others
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
@@ -150,17 +149,17 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         model=model_part(bundle),
         base_points=score.base_points,
         contributions=_contributions(bundle, assessment),
-        reasons=_reasons(assessment, occasion.language),
+        reasons=_reasons(ledger, assessment, occasion),
         data_quality=data_quality(ledger),
         missing_tables=missing_tables(bundle, ledger),
         warnings=warnings_of(bundle, ledger, assessment, occasion.language),
-        rights=Rights(report_url=_report_url(ledger, score)),
+        rights=rights_of(ledger, score.supplier_id, score.as_of),
     )
 
 
-def _report_url(ledger: Ledger, score: Score) -> str | None:
-    """Return where the report is; a history handed over is not kept and has none."""
-    return None if ledger.is_alone else f"/report/{quote(score.supplier_id, safe='')}?as_of={score.as_of.isoformat()}"
+def rights_of(ledger: Ledger, supplier_id: str, as_of: date) -> Rights:
+    """Return where the supplier can see what a score rests on; a history handed over is not kept and has no report."""
+    return Rights(report_url=None if ledger.is_alone else f"/report/{quote(supplier_id, safe='')}?as_of={as_of.isoformat()}")
 
 
 def _score_part(assessment: Assessment) -> ScorePart:
@@ -183,18 +182,19 @@ def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[Contri
     ]
 
 
-def _reasons(assessment: Assessment, language: Language) -> list[ReasonPart]:
-    """Return the principal reasons in the language."""
+def _reasons(ledger: Ledger, assessment: Assessment, occasion: Occasion) -> list[ReasonPart]:
+    """Return the principal reasons in the language of the occasion, each with the way to its rows."""
     return [
         ReasonPart(
             code=reason.code,
             family=reason.family,
-            text=reason.text_zh if language is Language.ZH_CN else reason.text_en,
+            text=in_words((reason.text_zh, reason.text_en), occasion.language),
             points=reason.points,
             feature=reason.feature,
             value=reason.value,
             reference=reason.reference,
             source_table=reason.source_table,
+            evidence_url=None if ledger.is_alone else f"/v1/scores/{occasion.score_id}/evidence/{reason.feature}",
         )
         for reason in assessment.reasons
     ]

@@ -20,14 +20,23 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters["tojson_plain"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
-def page(template: str, language: Language, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a template as a response.
+def render(template: str, language: Language, **values: Any) -> str:
+    """Return a template filled in.
 
     Every template is given ``t`` (the words), ``language``, ``pick`` (which of a Chinese and English pair) and ``values``.
     """
     spoken = words(language)
     chosen = 0 if language is Language.ZH_CN else 1
-    content = _ENVIRONMENT.get_template(template).render(
+    return _ENVIRONMENT.get_template(template).render(
         t=spoken.text, words=spoken, language=language.value, pick=lambda pair: pair[chosen], **values
     )
+
+
+def page(template: str, language: Language, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template as a response."""
+    return html_response(render(template, language, **values), language, status=status)
+
+
+def html_response(content: str, language: Language, *, status: int = 200) -> HTMLResponse:
+    """Return a page as a response."""
     return HTMLResponse(content, status, {"Content-Language": language.value, "Vary": "Accept-Language, Cookie"})

@@ -154,6 +154,9 @@ class ReasonPart(_Wire):
     value: float | None
     reference: float | None
     source_table: str
+    evidence_url: Annotated[str | None, Field(description="The rows behind the value; null where they are withheld or were not kept.")] = (
+        None
+    )
     withheld: Annotated[bool, Field(description="Value, reference and text's figures are of a higher tier than reached.")] = False
 
 

@@ -25,11 +25,14 @@ from serving.access.keys import authenticate
 from serving.access.sessions import Sessions
 from serving.access.tenants import record_consents
 from serving.app import create_app
+from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
+from serving.report.build import build_report
 from serving.schemas import Purpose
+from serving.service import Service
 from serving.settings import ServiceSettings
 from serving.store import Store
 from serving.surroundings import Started, look_around
@@ -81,6 +84,7 @@ def serve(
     tell: Tell = lambda text: None,
     on_ready: Callable[[RunningService], object] | None = None,
     example_supplier: str | None = None,
+    others: Sequence[Path] = (),
 ) -> None:
     """Serve scores and reports until a signal asks to end.
 
@@ -102,6 +106,8 @@ def serve(
         Is called once, when requests are answered.
     example_supplier
         Supplier of the documentation's examples, for simulated data only.
+    others
+        Bundles (challenger, last champion) that are asked whether the advice on a report holds under them too.
 
     Raises
     ------
@@ -115,6 +121,7 @@ def serve(
     with _ending_in_order(), _listen(settings.host, settings.port) as listener:
         log_to()
         model = _open_bundle(bundle, trusted_key, allow_unsigned=allow_unsigned)
+        asked = [_open_bundle(other, None, allow_unsigned=allow_unsigned) for other in others]
         facts = open_ledger(ledger)
         tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
         # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
@@ -129,7 +136,8 @@ def serve(
                     started = Started(trusted_key, allow_unsigned)
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
-                app = create_app(settings, model, facts, store, keys, shelf)
+                app = create_app(settings, model, facts, store, keys, shelf, asked)
+                threading.Thread(target=_work_ahead, args=(app.state.service,), daemon=True).start()
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
@@ -141,6 +149,13 @@ def serve(
                     anchor_chains(owner, signing_keys(settings.data).anchor)
                 store.close()
                 owner.close()
+
+
+def _work_ahead(service: Service) -> None:
+    """Make one report, while requests are answered: the platform's scores of the day and two years of its buyer network stay."""
+    supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
+    assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
+    build_report(service.bundle, service.ledger, assessment, peers=service.peers)
 
 
 def diagnose(

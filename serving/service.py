@@ -16,6 +16,7 @@ from serving.access.tokens import Tokens
 from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
 from serving.http.refusals import NotAuthenticated, RateLimited, ScopeMissing
+from serving.report.peers import Peers
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -45,6 +46,9 @@ class Service:
     metrics: Metrics
     salt: bytes = field(repr=False)
     """Of the fingerprints by which a document that is financed is known again."""
+    peers: Peers
+    others: tuple[ScoringBundle, ...] = ()
+    """Bundles asked whether advice holds under them too: challenger, last champion."""
     history_slots: HistorySlots = field(default_factory=HistorySlots)
 
     @property

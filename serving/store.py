@@ -105,19 +105,14 @@ class Store:
             There is no score of that id, or it is another tenant's: the two are not told apart.
         """
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-            if row is None:
-                raise ScoreUnknown
-            note_score(connection, caller.tenant_id, "read", record_of_row(row))
-        return StoredAnswer(f"/v1/scores/{score_id}", 200, row.language, row.body, was_replayed=True, score_id=score_id)
+            record = find_record(connection, score_id)
+            note_score(connection, caller.tenant_id, "read", record)
+        return StoredAnswer(f"/v1/scores/{score_id}", 200, record.language, record.body, was_replayed=True, score_id=score_id)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
         with self.begin(caller) as connection:
-            row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
-        if row is None:
-            raise ScoreUnknown
-        return record_of_row(row)
+            return find_record(connection, score_id)
 
     def answer_once(self, caller: Caller, key: str, request: bytes, make: Callable[[Connection], ScoreRecord]) -> StoredAnswer:
         """Return the first answer to ``key``, making and keeping the score if there is none; raises as `keep_once` does."""
@@ -191,6 +186,14 @@ _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
 _RECORD_COLUMNS = (
     "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
 )  # fmt: skip
+
+
+def find_record(connection: Connection, score_id: UUID) -> ScoreRecord:
+    """Return a score among those the transaction's tenant may see, or refuse with `ScoreUnknown`."""
+    row = connection.execute(select(scores).where(scores.c.id == score_id)).one_or_none()
+    if row is None:
+        raise ScoreUnknown
+    return record_of_row(row)
 
 
 def record_of_row(row: Row[Any]) -> ScoreRecord:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_unless
 
 from features.columns import Tier
@@ -174,6 +174,14 @@ def list_lookups(connection: Connection, after: int, limit: int) -> list[Lookup]
     """Return the look-ups the transaction's tenant may see, in order, from the one after ``after`` on."""
     rows = connection.execute(select(lookups).where(lookups.c.id > after).order_by(lookups.c.id).limit(limit)).all()
     return [Lookup(*row) for row in rows]
+
+
+def newest_lookups(connection: Connection, supplier_id: str, limit: int) -> tuple[list[Lookup], int]:
+    """Return the newest look-ups of a supplier that the transaction's tenant may see, newest first, and how many there are."""
+    of_supplier = lookups.c.supplier_id == supplier_id
+    rows = connection.execute(select(lookups).where(of_supplier).order_by(lookups.c.id.desc()).limit(limit)).all()
+    total = connection.execute(select(func.count()).select_from(lookups).where(of_supplier)).scalar_one()
+    return [Lookup(*row) for row in rows], int(total)
 
 
 def open_banks(connection: Connection) -> list[tuple[UUID, str]]:

@@ -4,19 +4,21 @@ A feature's tier is the highest of the columns it rests on (decision 0011). What
 withheld and says so; the score itself is the same for everybody.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from credit.reason import Reason
 from features.catalog import CATALOG
 from features.columns import Tier
 from features.evidence import Evidence
-from features.facts import KIND_INDEX, KINDS
+from features.facts import KIND_INDEX, KINDS, FactKind
 from features.lineage import tier_of
 from features.tables import CONTRACT
+from serving.advice.advise import Advice, Plan
 from serving.explain import catalog_entry, in_words
 from serving.http.languages import Language, words
-from serving.report import CreditReport, ReportReason
+from serving.report.build import CreditReport, ReportReason
+from serving.report.peers import SIZE
 from serving.schemas import ContributionPart, ReasonPart, ScoreBody
 from training.bundle import ScoringBundle
 
@@ -42,31 +44,62 @@ def body_within(body: ScoreBody, tier: Tier, bundle: ScoringBundle, language: La
 
 
 def report_within(report: CreditReport, tier: Tier, bundle: ScoringBundle) -> CreditReport:
-    """Return the report with what lies above the tier withheld: values, the figures of reasons, counterparties and rows."""
+    """Return the report with what lies above the tier withheld: values, figures of reasons and advice, counterparties and rows."""
     if tier is Tier.RESTRICTED:
         return report
-    hidden = {label for name in bundle.names if not reaches(tier, name) for label in [_labels(bundle, name)]}
-    parts = tuple(replace(part, value=None) if part.label in hidden else part for part in report.parts)
-    reasons = tuple(_reason_within(reason, tier, bundle) for reason in report.reasons)
-    profile = replace(report.profile, name=None) if not tier.allows(CONTRACT["suppliers"].column("name").tier) else report.profile
-    return replace(report, parts=parts, reasons=reasons, profile=profile)
+    sees_size = report.peers is None or reaches(tier, SIZE)
+    held = CONTRACT["certificates"].column("certificate").tier
+    return replace(
+        report,
+        parts=tuple(part if reaches(tier, part.feature) else replace(part, value=None) for part in report.parts),
+        reasons=tuple(_reason_within(reason, tier, bundle) for reason in report.reasons),
+        profile=report.profile if tier.allows(CONTRACT["suppliers"].column("name").tier) else replace(report.profile, name=None),
+        peers=report.peers if sees_size else None,
+        advice=report.advice and _advice_within(report.advice, tier),
+        certificates=report.certificates if tier.allows(held) else None,
+    )
 
 
-def evidence_within(evidence: Evidence, tier: Tier) -> Evidence:
-    """Return the rows without the counterparty and without the values whose columns lie above the tier."""
-    kind = KINDS[KIND_INDEX[evidence.kind]]
+def _advice_within(advice: Advice, tier: Tier) -> Advice:
+    """Return advice that shows no number the tier does not reach."""
+
+    def within(plan: Plan) -> Plan:
+        steps = (
+            replace(step, numbers=tuple(replace(n, is_shown=n.is_shown and reaches(tier, n.feature)) for n in step.numbers))
+            for step in plan.steps
+        )
+        return replace(plan, steps=tuple(steps))
+
+    return replace(advice, plans=tuple(map(within, advice.plans)), nearest=advice.nearest and within(advice.nearest))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of a row may be seen: the places of its values, and whether its counterparty."""
+
+    values: tuple[int, ...]
+    party: bool
+
+
+def seen_of(kind: FactKind, tier: Tier) -> Seen:
+    """Return what the tier reaches of rows of a kind."""
 
     def sees(*columns: str) -> bool:
         return all(
             tier.allows(CONTRACT[table].column(name).tier) for table, _, name in (column.partition(".") for column in columns if column)
         )
 
-    kept = [place for place, value in enumerate(kind.values) if sees(*value.columns)]
-    shows_party = sees(kind.party)
+    return Seen(tuple(place for place, value in enumerate(kind.values) if sees(*value.columns)), sees(kind.party))
+
+
+def evidence_within(evidence: Evidence, tier: Tier) -> Evidence:
+    """Return the rows without the counterparty and without the values whose columns lie above the tier."""
+    seen = seen_of(KINDS[KIND_INDEX[evidence.kind]], tier)
     rows = tuple(
-        replace(row, party=row.party if shows_party else "", values=tuple(row.values[place] for place in kept)) for row in evidence.rows
+        replace(row, party=row.party if seen.party else "", values=tuple(row.values[place] for place in seen.values))
+        for row in evidence.rows
     )
-    return replace(evidence, rows=rows, value_names=tuple(evidence.value_names[place] for place in kept))
+    return replace(evidence, rows=rows, value_names=tuple(evidence.value_names[place] for place in seen.values))
 
 
 def _withheld(part: ContributionPart) -> ContributionPart:
@@ -77,7 +110,7 @@ def _withheld(part: ContributionPart) -> ContributionPart:
 def _withheld_reason(part: ReasonPart, bundle: ScoringBundle, language: Language) -> ReasonPart:
     """Return a reason without its figures: what it is about, in words."""
     text = words(language).text("reason.withheld", what=in_words(_labels(bundle, part.feature), language))
-    return part.model_copy(update={"value": None, "reference": None, "text": text, "withheld": True})
+    return part.model_copy(update={"value": None, "reference": None, "text": text, "evidence_url": None, "withheld": True})
 
 
 def _reason_within(told: ReportReason, tier: Tier, bundle: ScoringBundle) -> ReportReason:

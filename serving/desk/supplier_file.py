@@ -9,26 +9,23 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from credit.reason import Reason
-from features.evidence import evidence_tables
 from features.ledger import Profile
 from serving.access.caller import Caller, Scope
 from serving.access.consents import Permit, permit
-from serving.access.tiers import evidence_within, reaches
-from serving.database.tables import scores
+from serving.access.tiers import reaches
 from serving.decisions.reading import DecisionFilter, DecisionLine, list_decisions
 from serving.desk.frame import Desk
 from serving.desk.portfolio import shows_name
-from serving.evidence_table import EvidenceTable, evidence_table
 from serving.explain import catalog_entry, in_words
 from serving.http.languages import words
 from serving.http.refusals import ConsentMissing, ScoreUnknown
-from serving.report import ReportPart
+from serving.report.build import ReportPart
 from serving.rounding import round_to_sum
 from serving.schemas import Purpose
-from serving.store import ScoreRecord, note_lookup, record_of_row
+from serving.store import ScoreRecord, find_record, note_lookup
 from training.bundle import ScoringBundle
 
 PURPOSES = (Purpose.CREDIT_APPLICATION, Purpose.PORTFOLIO_REVIEW)
@@ -71,9 +68,8 @@ class ShownReason:
 
 @dataclass(frozen=True, slots=True)
 class ShownPart(ReportPart):
-    """A contribution with its feature; ``is_withheld`` where the consent does not reach its value and rows."""
+    """A contribution; ``is_withheld`` where the consent does not reach its value and rows."""
 
-    feature: str
     is_withheld: bool
 
 
@@ -158,10 +154,10 @@ def read_supplier(desk: Desk, connection: Connection, supplier_id: str, score_id
 
 def find_score(connection: Connection, supplier_id: str, score_id: UUID) -> ScoreRecord:
     """Return a score of the bank's of this supplier, or refuse with `ScoreUnknown`."""
-    row = connection.execute(select(scores).where(scores.c.id == score_id, scores.c.supplier_id == supplier_id)).one_or_none()
-    if row is None:
+    record = find_record(connection, score_id)
+    if record.supplier_id != supplier_id:
         raise ScoreUnknown
-    return record_of_row(row)
+    return record
 
 
 def shown_score(desk: Desk, record: ScoreRecord, leave: Permit) -> ShownScore:
@@ -185,12 +181,6 @@ def shown_score(desk: Desk, record: ScoreRecord, leave: Permit) -> ShownScore:
     )
 
 
-def rows_behind(desk: Desk, record: ScoreRecord, feature: str, leave: Permit, limit: int) -> Sequence[EvidenceTable]:
-    """Return the rows a number of a kept score rests on, without what the consent does not reach."""
-    found = evidence_tables(desk.service.ledger, feature, record.supplier_id, record.as_of, limit)
-    return [evidence_table(evidence_within(each, leave.tier), desk.language) for each in found]
-
-
 def _part(bundle: ScoringBundle, part: Mapping[str, Any], points: Decimal, leave: Permit) -> ShownPart:
     name = part["feature"]
     is_withheld = part["withheld"] or not reaches(leave.tier, name)
@@ -198,7 +188,7 @@ def _part(bundle: ScoringBundle, part: Mapping[str, Any], points: Decimal, leave
     if name in bundle.names:
         entry = catalog_entry(bundle, name)
         label, family = (str(entry["label_zh"]), str(entry["label_en"])), str(entry["family"])
-    return ShownPart(label, part["unit"], family, None if is_withheld else part["value"], points, name, is_withheld)
+    return ShownPart(name, label, part["unit"], family, None if is_withheld else part["value"], points, is_withheld)
 
 
 def _reasons(desk: Desk, record: ScoreRecord, told: Mapping[str, Any], leave: Permit) -> tuple[ShownReason, ...]:

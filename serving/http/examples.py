@@ -14,6 +14,7 @@ from features.columns import Tier
 from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
+from serving.evidence.example import FEATURE, evidence_example
 from serving.explain import Occasion, current_model, score_body
 from serving.histories.example import history_example
 from serving.http.languages import Language, words
@@ -95,6 +96,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/scores", "post"): score,
         ("/v1/scores/history", "post"): history_example(service),
         ("/v1/scores/{score_id}", "get"): score,
+        ("/v1/scores/{score_id}/evidence/{feature}", "get"): evidence_example(service, _ID, NOBODY),
         ("/v1/models/current", "get"): model,
         ("/v1/oauth/token", "post"): token | {"scope": " ".join(sorted(SCOPES_OF[TenantKind.BANK]))},
         ("/v1/banks", "get"): {"items": [{"id": str(_BANK), "name": "Bank A"}]},
@@ -115,6 +117,7 @@ def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
     return {
         "score_id": (str(_ID), "The `id` of a score."),
+        "feature": (FEATURE, "The `feature` of a reason or a contribution."),
         "decision_id": (str(DECISION_ID), "The `id` of a decision."),
         "consent_id": (str(_CONSENT), "The `id` of a consent."),
         "policy_id": ("8e1f0a9b-6c5d-4e3f-a2b1-0c9d8e7f6a5b", "The `id` of a policy."),

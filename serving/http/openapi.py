@@ -105,6 +105,15 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (422, "reason_missing"),
         *_CREATE,
     ),
+    ("/v1/scores/{score_id}/evidence/{feature}", "get"): (
+        (403, "consent_missing"),
+        (403, "evidence_withheld"),
+        (404, "score_unknown"),
+        (404, "feature_unknown"),
+        (404, "supplier_unknown"),
+        (422, "validation_failed"),
+        *_ALWAYS,
+    ),
     ("/v1/models/current", "get"): _ALWAYS,
     ("/v1/oauth/token", "post"): (
         (400, "invalid_request"),

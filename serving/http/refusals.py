@@ -104,6 +104,22 @@ class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 
 
+class FeatureUnknown(ServiceRefusal):
+    """The score does not rest on a feature of that name."""
+
+
+class EvidenceWithheld(ServiceRefusal):
+    """The rows are of a higher tier of data than the caller and the consent reach."""
+
+
+class PdfNotAvailable(ServiceRefusal):
+    """The part that makes PDFs, or a library of the system it needs, is not installed."""
+
+
+class PrintReachedOut(ServiceRefusal):
+    """A page to be printed asks for something to be fetched; a failure of ours."""
+
+
 class DecisionUnknown(ServiceRefusal):
     """There is no decision of that id."""
 

@@ -14,6 +14,7 @@ from features.ledger import Ledger
 from serving.assess import assess
 from serving.explain import warnings_of
 from serving.http.languages import Language
+from serving.report.peers import Peers
 from serving.service import Service
 from training.bundle import ScoringBundle
 
@@ -44,7 +45,8 @@ class Holder:
         """
         with self._guard:
             before = self.current
-            after = replace(before, bundle=bundle or before.bundle, ledger=ledger or before.ledger)
+            parts = bundle or before.bundle, ledger or before.ledger
+            after = replace(before, bundle=parts[0], ledger=parts[1], peers=Peers(*parts))
             try_out(after.bundle, after.ledger)
             self._app.state.service = after
             after.metrics.model(after.bundle.version, after.bundle.content_hash)

@@ -335,7 +335,8 @@ def test_a_decision_is_read_back_from_its_record(application: Application, suppl
 @pytest.mark.parametrize(("application", "field"), [(RECEIVABLES, "invoices"), (ORDERS, "orders"), (STOCK, "lots")])
 def test_a_similar_document_goes_to_a_person_and_changes_no_figure(application: Application, field: str) -> None:
     first, *others = getattr(application, field)
-    similar = replace(application, **{field: (replace(first, is_similar_elsewhere=True), *others)})
+    changed: dict[str, Any] = {field: (replace(first, is_similar_elsewhere=True), *others)}
+    similar = replace(application, **changed)
     plain, found = (decide(each, GOOD, STEADY, POLICY) for each in (application, similar))
     assert (plain.outcome, found.outcome) == (Recommendation.APPROVE, Recommendation.REFER)
     assert (found.terms, found.derivation) == (plain.terms, plain.derivation)

@@ -21,6 +21,7 @@ from features.civil import to_day
 from features.evidence import evidence_rows
 from features.ledger import Ledger, build_ledger
 from features.read import read_tables
+from features.reckoning import reckon
 from features.simulate import simulate
 from features.store import build_stored, folders_of, open_ledger, save_ledger, writing
 from features.update import Update, update_ledger, update_stored
@@ -109,6 +110,8 @@ def test_evidence_from_a_grown_ledger_is_that_of_one_built_at_once(grown: Path, 
             expected = evidence_rows(whole, feature.name, supplier, date(2026, 6, 20), limit=1000)
             assert evidence_rows(found, feature.name, supplier, date(2026, 6, 20), limit=1000) == expected
             looked_at += len(expected.rows)
+            behind = (repr(reckon(ledger, feature.name, supplier, date(2026, 3, 10))) for ledger in (found, whole))
+            assert next(behind) == next(behind)
     assert looked_at > 1000
 
 

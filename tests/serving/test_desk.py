@@ -202,7 +202,7 @@ def test_what_lies_above_the_tier_is_withheld(app: FastAPI, owner: Store, ledger
     page = person.read(f"/desk/suppliers/{supplier}").text
     assert f"/{hidden}" not in page
     assert page.count("withheld") >= sum(part["withheld"] for part in told["contributions"])
-    assert person.client.get(f"/desk/suppliers/{supplier}/scores/{told['id']}/{hidden}").status_code == 404
+    assert person.client.get(f"/desk/suppliers/{supplier}/scores/{told['id']}/{hidden}").status_code == 403
     changed = person.read(f"/desk/suppliers/{supplier}/what-if?months=12&lateness=100").text
     assert "withheld" in changed
 

@@ -21,7 +21,7 @@ from tests.serving.desk import Person, text_of
 STRICT = """bank = "strict"
 
 [financing.cutoff_pd]
-values = [{ from = 2020-01-01, value = 0.0001, source = "minutes of a meeting" }]
+values = [{ from = 2020-01-01, value = 0.03, source = "minutes of a meeting" }]
 """
 FAULTY = """bank = "strict"
 [receivables.top_advance_rates]

@@ -60,7 +60,8 @@ def test_the_request_example_works_and_its_answer_is_the_example(app: FastAPI, o
     assert answer.status_code == 201
     example = operation["responses"]["201"]["content"]["application/json"]["example"]
     made_up = {"id", "request_id", "consent_ref", "audit"}
-    assert {k: v for k, v in answer.json().items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
+    told = json.loads(answer.text.replace(answer.json()["id"], example["id"]))
+    assert {k: v for k, v in told.items() if k not in made_up} == {k: v for k, v in example.items() if k not in made_up}
 
 
 def test_the_model_is_the_example(client: Client, schema: Any) -> None:

@@ -169,6 +169,13 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
     ),
+    ("get", "/v1/scores/{score_id}/evidence/{feature}"): (
+        Scope.SCORE_READ,
+        True,
+        lambda w, who, thing: w.call(
+            who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}/evidence/fulfilment_late_ratio_180d"
+        ),
+    ),
     ("post", "/v1/decisions"): (
         Scope.DECISION_WRITE,
         True,

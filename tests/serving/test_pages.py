@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from features.ledger import Ledger
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
 from serving.access.sessions import COOKIE, Sessions, local_path
-from serving.assess import assess
-from serving.report import build_report
+from serving.assess import assess, score_batch
+from serving.report.build import build_report
 from serving.store import Store
 from tests.serving.client import Client
 from training.bundle import ScoringBundle
@@ -167,19 +167,25 @@ def test_what_the_page_shows_adds_up(entered: Client, ledger: Ledger) -> None:
         assert sum(map(Decimal, bars)) + Decimal(base) == total[0]
 
 
-def test_the_page_says_truly_with_what_it_compares(entered: Client, bundle: ScoringBundle, ledger: Ledger) -> None:
-    rows = f"{bundle.model['trained_on']['rows']:,}"
-    for supplier in ledger.supplier_ids[:12]:
+def test_the_page_says_truly_with_whom_it_compares(app: FastAPI, entered: Client, bundle: ScoringBundle, ledger: Ledger) -> None:
+    everybody = score_batch(bundle, ledger, ledger.latest_as_of)
+    points = dict(zip(everybody.matrix.supplier_ids.tolist(), everybody.scores.points.tolist(), strict=True))
+    industries = dict(ledger.profiles.cursor().execute("SELECT supplier_id, industry FROM profiles").fetchall())
+    widened = 0
+    for supplier in map(str, ledger.supplier_ids[:12]):
         english, chinese = (entered.get(f"/report/{supplier}?lang={lang}").text for lang in ("en", "zh"))
-        for text in (english, chinese):
-            compared = text[text.index('id="h-peers"') : text.index('id="h-reasons"')]
-            assert rows not in compared
-        assert "The sample is drawn from the supplier-months the model learned from" in english
-        assert "模型学习时所用的供应商月度记录" in chinese
-        words_shown = re.sub(r"<[^>]*>", "", english)
-        assert not re.search(r"\bpeers\b|reference suppliers?|reference are", words_shown)
+        found = app.state.service.peers.standing(supplier, points[supplier], ledger.latest_as_of)
+        assert f"{found.below:.0%} of {found.count} similar suppliers" in english
+        assert f"得分高于 {found.count} 家同类供应商中的 {found.below:.0%}" in chinese
+        assert found.count >= 20
+        if found.size is None:
+            group = [o for o in points if o != supplier and (found.industry is None or industries[o] == found.industry)]
+            assert found.count == len(group)
+            assert found.below == pytest.approx(sum(points[o] < points[supplier] for o in group) / len(group), abs=0.5 / len(group))
+            widened += 1
         assert "CN¥" not in english
         assert "¥" not in chinese
+    assert widened
 
 
 def test_the_report_shows_the_very_score(bundle: ScoringBundle, ledger: Ledger, supplier: str) -> None:

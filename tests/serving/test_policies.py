@@ -119,7 +119,7 @@ def test_what_is_not_json_or_of_another_form_is_refused_everywhere(fresh: Bank) 
             headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
             answer = fresh.second.post(path, content=body, headers=headers)
             assert (answer.status_code, [error["code"] for error in answer.json()["errors"]]) == (400, [code]), (path, name)
-        for sent in (
+        bodies: tuple[object, ...] = (
             None,
             [],
             5,
@@ -128,7 +128,8 @@ def test_what_is_not_json_or_of_another_form_is_refused_everywhere(fresh: Bank) 
             {"toml": ""},
             {"begins_on": "2026-02-30"},
             {"simulation_id": 7, "reason": REASON},
-        ):
+        )
+        for sent in bodies:
             headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
             answer = fresh.second.post(path, content=json.dumps(sent), headers=headers)
             assert answer.status_code == 422, (path, sent)

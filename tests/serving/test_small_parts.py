@@ -17,10 +17,10 @@ from credit.score import Contribution, Score
 from features.evidence import Evidence, EvidenceRow
 from features.facts import KINDS
 from serving.database.opening import open_database
-from serving.evidence_table import evidence_table
+from serving.evidence.table import evidence_table
 from serving.http.languages import Language, choose_language, words
 from serving.http.logs import log_to
-from serving.report import shown_points
+from serving.report.build import shown_points
 from serving.rounding import round_to_sum
 from serving.schemas import ScoreRequest
 from serving.settings import ServiceSettings

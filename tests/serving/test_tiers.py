@@ -15,7 +15,7 @@ from features.lineage import tier_of
 from serving.access.tiers import body_within, evidence_within, feature_tiers, reaches, report_within
 from serving.assess import assess, scored_features
 from serving.http.languages import Language
-from serving.report import build_report
+from serving.report.build import build_report
 from serving.store import Store
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
@@ -52,9 +52,10 @@ def test_values_are_withheld_above_the_tier_and_only_there(answers: dict[Tier, A
         assert part["value"] == (whole[part["feature"]] if is_reached else None)
     for part, plain in zip(answers[tier]["reasons"], answers[Tier.RESTRICTED]["reasons"], strict=True):
         if tier.allows(tiers[part["feature"]]):
-            assert part == plain
+            assert part | {"evidence_url": ""} == plain | {"evidence_url": ""}
+            assert part["evidence_url"].endswith(f"/evidence/{part['feature']}")
         else:
-            assert (part["withheld"], part["value"], part["reference"]) == (True, None, None)
+            assert (part["withheld"], part["value"], part["reference"], part["evidence_url"]) == (True, None, None, None)
             assert not re.search(r"\d{2}", part["text"].split(" reads worse")[1])
             assert (part["code"], part["points"]) == (plain["code"], plain["points"])
 

@@ -1,6 +1,5 @@
 """The desk's first pages: the portfolio, and one supplier's file."""
 
-import json
 from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -10,16 +9,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
-from starlette.exceptions import HTTPException
 
 from serving.access.caller import Scope
-from serving.access.tiers import reaches
+from serving.access.consents import permit
 from serving.desk.frame import InDesk, SentForm, form_key, path_of
 from serving.desk.portfolio import Alert, Order, Wanted, names_of, page_after, read_portfolio, search, select_holdings, totals_by_grade
-from serving.desk.supplier_file import find_score, leave_of, read_supplier, rows_behind
-from serving.explain import catalog_entry
+from serving.desk.supplier_file import find_score, leave_of, read_supplier
+from serving.evidence.rows import PageWanted, evidence_body
+from serving.evidence.table import shown_value
 from serving.http.problems import request_id_of
-from serving.schemas import SUPPLIER_ID_PATTERN
+from serving.schemas import SUPPLIER_ID_PATTERN, Purpose
 from serving.scoring import make_score
 from serving.store import ScoreRecord, note_score
 
@@ -126,27 +125,27 @@ def score_supplier(desk: InDesk, form: SentForm, supplier_id: SupplierId) -> Res
 
 
 @router.get("/suppliers/{supplier_id}/scores/{score_id}/{feature}")
-def show_rows(desk: InDesk, supplier_id: SupplierId, score_id: UUID, feature: Annotated[str, Path(max_length=100)]) -> Response:
-    """Show the orders, deliveries, reviews or invoices behind one number of a score."""
+def show_rows(
+    desk: InDesk,
+    supplier_id: SupplierId,
+    score_id: UUID,
+    feature: Annotated[str, Path(max_length=100)],
+    after: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> Response:
+    """Show the orders, deliveries, reviews or invoices behind one number of a score, a page of them."""
     desk.needs(Scope.SCORE_READ, Scope.REPORT_READ)
     with desk.service.store.begin(desk.caller) as connection:
-        leave, _ = leave_of(connection, desk.caller, supplier_id)
         record = find_score(connection, supplier_id, score_id)
+        leave = permit(connection, desk.caller, supplier_id, Purpose(record.purpose))
         note_score(connection, desk.caller.tenant_id, "read", record)
-    bundle = desk.service.bundle
-    names = [part["feature"] for part in json.loads(record.body)["contributions"]]
-    if feature not in names or feature not in bundle.names or not reaches(leave.tier, feature):
-        raise HTTPException(404)
-    entry = catalog_entry(bundle, feature)
+    told = evidence_body(desk.service.ledger, record, feature, leave.tier, PageWanted(after, ROWS), desk.language)
+    here = ("suppliers", supplier_id, "scores", str(score_id), feature)
     return desk.page(
         "rows.html.j2",
-        here=path_of("suppliers", supplier_id, "scores", str(score_id), feature),
-        supplier_id=supplier_id,
-        score_id=score_id,
-        as_of=record.as_of,
-        label=(str(entry["label_zh"]), str(entry["label_en"])),
-        unit=str(entry["unit"]),
-        value=record.feature_values[names.index(feature)],
-        tables=rows_behind(desk, record, feature, leave, ROWS),
+        here=path_of(*here, after=after or None),
+        told=told,
+        further=None if told.next is None else path_of(*here, after=told.next),
+        start=path_of(*here) if after else None,
         shown=desk.shown,
+        cell=lambda value, unit: shown_value(value, unit, desk.words),
     )

@@ -3,10 +3,11 @@
 `build_report` gathers everything the page shows as numbers and pairs of words; the page only chooses the language and sets the type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from credit.abstention import Interval
 from credit.grade import Grade
@@ -15,10 +16,14 @@ from credit.score import Score
 from credit.sufficiency import Sufficiency
 from features.evidence import Evidence, evidence_tables
 from features.ledger import Ledger, Profile
+from serving.advice.advise import Advice, advice_policy, advise_supplier
 from serving.assess import Assessment
-from serving.explain import catalog_entry, known_before, missing_tables, model_part
+from serving.explain import catalog_entry, known_before, missing_tables, model_part, rights_of
+from serving.report.certificates import Certificate, certificates_of
+from serving.report.peers import Peers, Standing
+from serving.report.trend import TrendPoint, trend_of
 from serving.rounding import round_to_sum
-from serving.schemas import ModelPart
+from serving.schemas import ModelPart, Rights
 from training.bundle import ScoringBundle
 
 
@@ -46,6 +51,7 @@ class ReportReason:
 class ReportPart:
     """What one feature adds, as shown: rounded so that all parts add up."""
 
+    feature: str
     label: tuple[str, str]
     unit: str
     family: str
@@ -76,20 +82,46 @@ class CreditReport:
     tables_missing: tuple[str, ...]
     quality: Mapping[str, float | None]
     model: ModelPart
+    peers: Standing | None
+    trend: tuple[TrendPoint, ...]
+    advice: Advice | None
+    certificates: tuple[Certificate, ...] | None
+    rights: Rights
 
 
-def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, *, evidence_limit: int = 10) -> CreditReport:
-    """Gather the report of an assessment; parts come largest first, bands riskiest first."""
+def build_report(
+    bundle: ScoringBundle,
+    ledger: Ledger,
+    assessment: Assessment,
+    *,
+    evidence_limit: int = 3,
+    peers: Peers | None = None,
+    others: Sequence[ScoringBundle] = (),
+) -> CreditReport:
+    """Gather the report of an assessment; parts come largest first, bands riskiest first.
+
+    Parameters
+    ----------
+    bundle, ledger, assessment
+        What scored, from what, and what came out.
+    evidence_limit
+        Rows shown behind each reason.
+    peers
+        Whom it is compared with; None compares with the platform as it is worked out now.
+    others
+        Bundles asked whether the advice holds under them too: challenger, last champion.
+    """
     score = assessment.score
     points = round(score.points)
     base, shown = shown_points(score, points)
     parts = [
-        ReportPart((str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), str(entry["family"]), part.value, rounded)
+        ReportPart(part.feature, _label(entry), str(entry["unit"]), str(entry["family"]), part.value, rounded)
         for part, entry, rounded in zip(score.contributions, bundle.catalog, shown, strict=True)
     ]
     bands, marker = _bands(bundle, assessment)
     model = model_part(bundle)
     missing = missing_tables(bundle, ledger)
+    standing = (peers or Peers(bundle, ledger)).standing(score.supplier_id, score.points, score.as_of)
     return CreditReport(
         supplier_id=score.supplier_id,
         profile=ledger.profile(score.supplier_id),
@@ -110,6 +142,11 @@ def build_report(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, 
         tables_missing=tuple(missing),
         quality=ledger.quality,
         model=model,
+        peers=standing,
+        trend=trend_of(bundle, ledger, assessment),
+        advice=advise_supplier(bundle, ledger, score.supplier_id, score.as_of, advice_policy(score.as_of), others=others),
+        certificates=certificates_of(ledger, score.supplier_id, score.as_of) if "certificates" in ledger.present else None,
+        rights=rights_of(ledger, score.supplier_id, score.as_of),
     )
 
 
@@ -132,7 +169,12 @@ def _with_evidence(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment
     """Add to a reason the rows behind its number."""
     entry = catalog_entry(bundle, reason.feature)
     evidence = evidence_tables(ledger, reason.feature, assessment.score.supplier_id, assessment.score.as_of, limit)
-    return ReportReason(reason, (str(entry["label_zh"]), str(entry["label_en"])), str(entry["unit"]), evidence)
+    return ReportReason(reason, _label(entry), str(entry["unit"]), evidence)
+
+
+def _label(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a factor's name in Chinese and English."""
+    return str(entry["label_zh"]), str(entry["label_en"])
 
 
 def _bands(bundle: ScoringBundle, assessment: Assessment) -> tuple[tuple[Band, ...], float]:

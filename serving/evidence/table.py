@@ -7,7 +7,7 @@ from features.evidence import Evidence, EvidenceRow
 from serving.http.languages import Language, Words, words
 
 # A flag (a count of one) and the day of an event only repeat what stands beside them; the others mean nothing to a reader.
-_HIDDEN_UNITS = frozenset({"count", "civil_day", "cny_fen_days", "characters"})
+HIDDEN_UNITS = frozenset({"count", "civil_day", "cny_fen_days", "characters"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +21,44 @@ class EvidenceTable:
     total: int
 
 
-def evidence_table(evidence: Evidence, language: Language) -> EvidenceTable:
-    """Lay out evidence; columns that hold nothing in any row, or nothing a reader could use, are left out."""
+def evidence_table(evidence: Evidence, language: Language, *, with_known: bool = False) -> EvidenceTable:
+    """Lay out evidence; columns that hold nothing in any row, or nothing a reader could use, are left out.
+
+    ``with_known`` adds the day a row became known as it stands.
+    """
     spoken = words(language)
-    shown = [(place, name, unit) for place, (name, unit) in enumerate(evidence.value_names) if unit not in _HIDDEN_UNITS]
+    shown = [(place, name, unit) for place, (name, unit) in enumerate(evidence.value_names) if unit not in HIDDEN_UNITS]
     has_party = any(row.party for row in evidence.rows)
-    fixed = ["evidence.key", "evidence.event_day", *(["evidence.party"] if has_party else [])]
+    known = ["evidence.known_day"] if with_known else []
+    fixed = ["evidence.key", "evidence.event_day", *known, *(["evidence.party"] if has_party else [])]
     return EvidenceTable(
         title=(evidence.label_zh, evidence.label_en),
         headings=(*(spoken.text(key) for key in fixed), *(spoken.text(f"evidence.{name}") for _, name, _ in shown)),
         is_number=(*(False for _ in fixed), *(True for _ in shown)),
-        rows=tuple(_cells(row, shown, spoken, has_party=has_party) for row in evidence.rows),
+        rows=tuple(_cells(row, shown, spoken, has_party=has_party, with_known=with_known) for row in evidence.rows),
         total=evidence.total,
     )
 
 
-def _cells(row: EvidenceRow, shown: list[tuple[int, str, str]], spoken: Words, *, has_party: bool) -> tuple[str, ...]:
+def _cells(row: EvidenceRow, shown: list[tuple[int, str, str]], spoken: Words, *, has_party: bool, with_known: bool) -> tuple[str, ...]:
     """Return one row as text."""
     party = [row.party or "–"] if has_party else []
     return (
         row.key,
         spoken.short_date(row.event_day),
+        *([spoken.short_date(row.known_day)] if with_known else []),
         *party,
-        *(_cell(row.values[place], unit, spoken) for place, _, unit in shown),
+        *(shown_value(row.values[place], unit, spoken) for place, _, unit in shown),
     )
 
 
-def _cell(value: int, unit: str, spoken: Words) -> str:
+def shown_value(value: int, unit: str, spoken: Words) -> str:
     """Format one value by its unit."""
     match unit:
         case "cny_fen":
             return spoken.money(Decimal(value) / 100)
+        case "cny_fen_days":
+            return spoken.number(Decimal(value) / 100)
         case "stars_hundredths" | "cover_hundredths":
             return spoken.number(value / 100)
         case "utilisation_ten_thousandths":

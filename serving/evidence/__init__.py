@@ -1,0 +1,1 @@
+"""From a number of a score to the rows behind it."""

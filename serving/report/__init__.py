@@ -1,0 +1,1 @@
+"""The credit report: gathered, set as a page, printed."""

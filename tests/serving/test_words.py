@@ -1,0 +1,75 @@
+"""The words of pages and problems: whole in both languages, none fuzzy or empty, and none that a page asks for missing."""
+
+import re
+from string import Formatter
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from features.catalog import CATALOG
+from features.facts import KINDS
+from features.tables import CONTRACT
+from serving.access.bodies import LookupBody
+from serving.evidence.table import HIDDEN_UNITS
+from serving.http.languages import LOCALE_FOLDER, Language, words
+from serving.pages import FOLDER
+from serving.report.certificates import Validity
+from serving.schemas import Purpose
+
+
+def catalogue(language: Language) -> Catalog:
+    with (LOCALE_FOLDER / language.locale_name / "LC_MESSAGES" / "lianxin.po").open("rb") as stream:
+        return read_po(stream, locale=language.locale_name)
+
+
+def places(text: object) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(str(text)) if name}
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_no_translation_is_missing_fuzzy_or_obsolete(language: Language) -> None:
+    found = catalogue(language)
+    assert not found.obsolete
+    for message in found:
+        if message.id:
+            assert message.string, message.id
+            assert not message.fuzzy, message.id
+
+
+def test_both_languages_say_the_same_things_of_the_same_values() -> None:
+    zh, en = ({m.id: m.string for m in catalogue(language) if m.id} for language in (Language.ZH_CN, Language.EN))
+    assert zh.keys() == en.keys()
+    for key, text in zh.items():
+        assert places(text) == places(en[key]), key
+
+
+def test_every_word_a_template_asks_for_is_there() -> None:
+    known = words(Language.EN).keys()
+    asked = {
+        key
+        for template in (FOLDER / "templates").iterdir()
+        for key in re.findall(r"""\bt\(\s*["']([a-z_]+\.[A-Za-z_.]+)["']\s*[,)]""", template.read_text(encoding="utf-8"))
+    }
+    assert len(asked) > 100
+    assert asked <= known, asked - known
+
+
+def test_every_word_put_together_on_the_way_is_there() -> None:
+    known = words(Language.EN).keys()
+    kinds = [str(kind) for kind in CONTRACT["certificates"].column("certificate").words]
+    operations = LookupBody.model_json_schema()["properties"]["operation"]["enum"]
+    columns = {value.name for kind in KINDS for value in kind.values if value.unit not in HIDDEN_UNITS | {"civil_day"}} | {"count"}
+    flags = {value.name for kind in KINDS for value in kind.values if value.unit in {"count", "characters", "cny_fen_days"}}
+    wanted = {
+        *(f"certificate.{name}" for name in (*kinds, *(v.value for v in Validity if v is not Validity.VALID))),
+        *(f"look.{name}" for name in operations),
+        *(f"purpose.{purpose.value}" for purpose in Purpose),
+        *(f"evidence.{name}" for name in columns | flags),
+        *(f"table.{name}" for name in CONTRACT),
+    }
+    assert wanted <= known, wanted - known
+
+
+def test_the_catalogues_labels_stand_in_both_languages() -> None:
+    assert all(feature.zh and feature.en for feature in CATALOG)
