@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from serving.access.caller import Caller
+from serving.access.caller import Caller, TenantKind
 from serving.access.keys import authenticate, live_caller
 from serving.access.sessions import COOKIE, local_path
 from serving.http.body import read_bytes
@@ -48,7 +48,8 @@ async def lead_to_login(request: Request, error: Exception) -> Response:
 @router.get("/")
 def start(request: Request, service: InService, caller: InSession, lang: Lang = None) -> Response:
     """Show where to go from here."""
-    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=service.ledger.latest_as_of)
+    has_desk, latest = caller.kind is TenantKind.BANK, service.ledger.latest_as_of
+    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=latest, has_desk=has_desk)
 
 
 @router.get("/report")
