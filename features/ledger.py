@@ -121,6 +121,8 @@ class Ledger:
         ISO 4217 code of every amount.
     networks : dict of (months and known days) to int64 array (months, counterparties, totals)
         Totals of the buyer network (`features.network`): those it was stored with, then those added up since.
+    kinds : dict
+        What `kind_of` has read, empty before its first call.
     is_alone : bool
         It holds the history of one supplier without the platform around it: features that rest on other suppliers' rows are missing.
     """
@@ -138,6 +140,7 @@ class Ledger:
     texts: Callable[[], TextMemory] = field(default=TextMemory().itself, repr=False)
     currency: str = "CNY"
     networks: dict[tuple[int, ...], npt.NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    kinds: dict[str, tuple[str, ...] | npt.NDArray[np.int8]] = field(init=False, default_factory=dict, repr=False)
     is_alone: bool = False
     supplier_ids: npt.NDArray[np.str_] = field(init=False)
     supplier_codes: npt.NDArray[np.int64] = field(init=False)
@@ -193,6 +196,20 @@ class Ledger:
         """Return who the supplier is, as last known, empty where it does not stand here: for headings, never for features."""
         found = self.profiles.cursor().execute("SELECT name, kind, province, industry FROM profiles WHERE supplier_id = ?", [supplier_id])
         return Profile(*(found.fetchall() or [(None, None, None, None)])[0])
+
+    def kind_of(self, supplier_id: str) -> str | None:
+        """Return the supplier's kind (enterprise, sole_trader), None where it is not said or not here; all are read once, a byte each."""
+        if not self.kinds:
+            told = self.profiles.cursor().execute("SELECT supplier_id, kind FROM profiles WHERE kind IS NOT NULL").fetchall()
+            known = {name: place for place, name in enumerate(sorted({kind for _, kind in told}))}
+            by_supplier = dict(told)
+            codes = [known.get(by_supplier.get(name, ""), -1) for name in self.supplier_ids.tolist()]
+            self.kinds.update(names=tuple(known), codes=np.array(codes, dtype=np.int8))
+        at = int(np.searchsorted(self.supplier_ids, supplier_id))
+        if at == len(self.supplier_ids) or self.supplier_ids[at] != supplier_id:
+            return None
+        code = int(self.kinds["codes"][at])
+        return None if code < 0 else str(self.kinds["names"][code])
 
     def facts_of(self, supplier_id: str, kinds: tuple[str, ...] = ()) -> list[Fact]:
         """Return one supplier's facts of some kinds, of all by default, by kind, event day and known day."""

@@ -211,6 +211,28 @@ def _refuse_unpacked(con: duckdb.DuckDBPyConnection, path: Path, file: str, sour
         raise unpacks_too_far(file, allowed)
 
 
+def sound_parquet(con: duckdb.DuckDBPyConnection, path: Path, file: str) -> tuple[str, dict[str, str]]:
+    """Return what reads a Parquet file, and its columns' types, after everything was looked at that can be before a row is read.
+
+    Raises
+    ------
+    TableUnreadable
+        It is no Parquet file, was cut short, says it has impossibly many rows, unpacks to far more than its size, or names a column
+        twice.
+    """
+    _refuse_no_parquet(path, file)
+    source = f"read_parquet({text_literal(str(path))}, hive_partitioning = false)"
+    try:
+        _refuse_impossible_rows(con, path, file)
+        types = {name: str(kind) for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        refuse_too_many(file, len(types))
+        refuse_duplicates(file, tuple(types))
+        _refuse_unpacked(con, path, file, source, [name for name, kind in types.items() if kind == "VARCHAR"])
+    except duckdb.Error as error:
+        raise refused_by_engine(file, error) from None
+    return source, types
+
+
 def _stage_parquet(con: duckdb.DuckDBPyConnection, table: Table, path: Path, file: str) -> Staged:
     _refuse_no_parquet(path, file)
     digest = digest_of(path)

@@ -11,14 +11,15 @@ from serving.access.sessions import Sessions
 from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.assess import scored_features
+from serving.batches.worker import Worker
 from serving.http.metrics import Metrics
 from serving.http.middleware import Envelope
 from serving.http.openapi import describe_api
 from serving.http.problems import install_problem_handlers
 from serving.pages import FOLDER
 from serving.report.peers import Peers
-from serving.routes import bundle as bundle_route
 from serving.routes import (
+    batches,
     consents,
     decisions,
     desk,
@@ -35,6 +36,7 @@ from serving.routes import (
     report,
     scores,
 )
+from serving.routes import bundle as bundle_route
 from serving.service import Service, note_route
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -81,7 +83,8 @@ def create_app(
     app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
-    every = (scores, evidence, histories, decisions, policies, consents, lookups, oauth, models, health, operations, bundle_route)
+    app.state.worker = Worker(app.state.exchange, store)
+    every = (scores, evidence, histories, decisions, policies, batches, consents, lookups, oauth, models, health, operations, bundle_route)
     for routes in (*every, report, pages, desk, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -57,8 +58,13 @@ def known_before(ledger: Ledger, as_of: date) -> datetime:
 
 def missing_tables(bundle: ScoringBundle, ledger: Ledger) -> list[str]:
     """Return the contract tables the bundle's features rest on and the platform did not hand over."""
-    needed = {table for feature in scored_features(bundle.names) for table in feature.tables}
-    return sorted(needed - ledger.present)
+    return sorted(frozenset().union(*_tables(bundle.names)) - ledger.present)
+
+
+@lru_cache(maxsize=8)
+def _tables(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    """Return the contract tables each feature rests on."""
+    return tuple(feature.tables for feature in scored_features(names))
 
 
 def data_quality(ledger: Ledger) -> DataQuality | None:
@@ -107,8 +113,9 @@ def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessme
     """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
     notices = []
     by_table, by_others, by_value = [], [], []
-    for place, (feature, part) in enumerate(zip(scored_features(bundle.names), assessment.score.contributions, strict=True)):
-        if not feature.tables <= ledger.present:
+    rows = zip(scored_features(bundle.names), _tables(bundle.names), assessment.score.contributions, strict=True)
+    for place, (feature, tables_of, part) in enumerate(rows):
+        if not tables_of <= ledger.present:
             by_table.append(place)
         elif ledger.is_alone and rests_on_others(feature):
             by_others.append(place)
@@ -141,7 +148,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
     return ScoreBody(
         id=occasion.score_id,
         score=_score_part(assessment),
-        subject=Subject(supplier_id=score.supplier_id, kind=ledger.profile(score.supplier_id).kind),
+        subject=Subject(supplier_id=score.supplier_id, kind=ledger.kind_of(score.supplier_id)),
         as_of=score.as_of,
         known_at=known_before(ledger, score.as_of),
         request_id=occasion.request_id,

@@ -118,7 +118,7 @@ def serve(
     """
     given: dict[str, Any] = {"host": host, "port": port, "example_supplier": example_supplier}
     settings = ServiceSettings(**given) if data is None else ServiceSettings(**given, data=data)
-    with _ending_in_order(), _listen(settings.host, settings.port) as listener:
+    with _ending_in_order(), listen(settings.host, settings.port) as listener:
         log_to()
         model = _open_bundle(bundle, trusted_key, allow_unsigned=allow_unsigned)
         asked = [_open_bundle(other, None, allow_unsigned=allow_unsigned) for other in others]
@@ -142,7 +142,7 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with Follower(app.state.exchange, store, settings.bundle_seconds):
+                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker:
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -243,7 +243,7 @@ def _announce(running: RunningService, tell: Tell, on_ready: Callable[[RunningSe
 
 
 @contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
+def listen(host: str, port: int) -> Iterator[socket.socket]:
     """Take the port before anything else is started, and give it back at the end."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Without the protocol's number asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for an acknowledgement.

@@ -57,7 +57,7 @@ class Service:
         return Rate(self.settings.rate_burst, self.settings.rate_per_second)
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """Return the service as it was when the request first asked for it: bundle and ledger may be exchanged meanwhile (`serving.swap`)."""
     taken: Service | None = getattr(request.state, "service", None)
     if taken is None:
@@ -65,7 +65,7 @@ def service_of(request: Request) -> Service:
     return taken
 
 
-def note_route(request: Request) -> None:
+async def note_route(request: Request) -> None:
     """Note the pattern of the route for the log line: the path itself may carry a token or an id."""
     request.state.route = getattr(request.scope.get("route"), "path", None)
 

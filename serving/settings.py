@@ -33,6 +33,8 @@ class ServiceSettings(BaseSettings):
     """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
     bundle_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
     """How often a process asks whether another one was given another bundle."""
+    batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    """How many rows a batch may have."""
     production: bool = False
     """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False

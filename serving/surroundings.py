@@ -26,6 +26,7 @@ from serving.store import Store
 from training.bundle import ScoringBundle
 
 KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+KEPT_OF_BATCHES = ("batches", "batch_rows", "batch_outcomes", "batch_ends")
 TENANT_TABLES = (
     "scores",
     "idempotency",
@@ -35,9 +36,10 @@ TENANT_TABLES = (
     "audit_anchors",
     "bundle_events",
     *KEPT_OF_DECISIONS,
+    *KEPT_OF_BATCHES,
     "document_claims",
 )
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS)
+GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS, *KEPT_OF_BATCHES)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

@@ -1,6 +1,6 @@
 """The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Identity, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Identity, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
@@ -129,6 +129,54 @@ bundle_events = Table(
     Column("outcome", Text),
     Column("code", Text),
     Column("reason", Text),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("key_prefix", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("request_id", Text),
+    Column("purpose", Text),
+    Column("language", Text),
+    Column("file_sha256", Text),
+    Column("asked_sha256", Text),
+    Column("bundle_sha256", Text),
+    Column("rows", Integer),
+)
+
+batch_rows = Table(
+    "batch_rows",
+    metadata,
+    Column("batch_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("as_of", Date),
+    Column("field", Text),
+    Column("code", Text),
+)
+
+batch_outcomes = Table(
+    "batch_outcomes",
+    metadata,
+    Column("batch_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("score_id", Uuid),
+    Column("field", Text),
+    Column("code", Text),
+)
+
+batch_ends = Table(
+    "batch_ends",
+    metadata,
+    Column("batch_id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+    Column("code", Text),
 )
 
 decision_policies = Table(

@@ -4,6 +4,7 @@ They name a real supplier only where the settings do (``example_supplier``, for 
 not exist, with the reference supplier's values.
 """
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from features.columns import Tier
 from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
+from serving.batches.results import COLUMNS, Page, csv_lines, flat_rows
 from serving.evidence.example import FEATURE, evidence_example
 from serving.explain import Occasion, current_model, score_body
 from serving.histories.example import history_example
@@ -32,6 +34,7 @@ DECISION_ID = uuid.UUID("c4e8b1d2-3a5f-4f7e-8d9c-0b1a2c3d4e5f")
 _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
 _BANK = uuid.UUID("0d9f3a52-7c1e-4b8d-9e6a-3f2b1c0d4e5f")
 _CONSENT = uuid.UUID("a3c5e7f9-1b2d-4e6f-8a0b-c1d2e3f4a5b6")
+_ERRORS = "row,column,code,remedy\r\n2,supplier_id,missing,This field is required.\r\n"
 _REQUEST_ID = "b0c9a7e4d2f14f0c8a6b5e3d1c2f4a68"
 
 
@@ -105,6 +108,10 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents/{consent_id}", "get"): consent,
         ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
+        ("/v1/batches", "post"): _batch_example(service, is_finished=False),
+        ("/v1/batches/{batch_id}", "get"): _batch_example(service, is_finished=True),
+        ("/v1/batches/{batch_id}/results", "get"): b"".join(csv_lines(flat_rows(_one_page(score)), tuple(COLUMNS))).decode("utf-8-sig"),
+        ("/v1/batches/{batch_id}/errors", "get"): _ERRORS,
         ("/v1/operations/bundle", "get"): {"in_service": in_service, "events": [event]},
         ("/v1/operations/bundle", "post"): in_service | {"former": in_service, "changed": False},
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
@@ -113,10 +120,41 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
     }
 
 
+def _batch_example(service: Service, *, is_finished: bool) -> dict[str, Any]:
+    """Return a batch of two rows."""
+    now, place = instant(datetime.now(UTC).replace(microsecond=0)), f"/v1/batches/{_ID}"
+    return {
+        "id": str(_ID),
+        "state": "finished" if is_finished else "queued",
+        "failed_code": None,
+        "created_at": now,
+        "finished_at": now if is_finished else None,
+        "purpose": Purpose.PORTFOLIO_REVIEW.value,
+        "bundle_sha256": service.bundle.content_hash,
+        "rows": 2,
+        "scored": 1 if is_finished else 0,
+        "refused": 1 if is_finished else 0,
+        "results_url": f"{place}/results" if is_finished else None,
+        "errors_url": f"{place}/errors" if is_finished else None,
+    }
+
+
+def _one_page(score: dict[str, Any]) -> Page:
+    """Return the results of a batch that scored one row."""
+    return lambda after: [] if after else [(1, json.dumps(score).encode())]
+
+
+def batch_file_example(service: Service) -> str:
+    """Return a file for POST /v1/batches."""
+    return f"supplier_id,as_of\n{service.settings.example_supplier or NOBODY},{service.ledger.latest_as_of.isoformat()}\n"
+
+
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
     return {
         "score_id": (str(_ID), "The `id` of a score."),
+        "batch_id": (str(_ID), "The `id` of a batch."),
+        "purpose": (Purpose.PORTFOLIO_REVIEW.value, "What the scores are for; kept with each."),
         "feature": (FEATURE, "The `feature` of a reason or a contribution."),
         "decision_id": (str(DECISION_ID), "The `id` of a decision."),
         "consent_id": (str(_CONSENT), "The `id` of a consent."),
@@ -142,6 +180,7 @@ def example_assessment(service: Service) -> Assessment:
 _FIELDS = {
     "validation_failed": FieldError("/supplier_id", "string_too_long"),
     "body_not_json": FieldError("", "key_twice"),
+    "batch_unreadable": FieldError("", "file_not_utf8"),
     "history_invalid": FieldError("/history/orders/3/amount", "amount_is_positive"),
     "policy_invalid": FieldError("/toml", "value_out_of_domain", {"unit": "ratio", "line": 3, "key": "receivables.top_advance_rate"}),
 }

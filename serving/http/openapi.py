@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from serving.access.bodies import ConsentRequest, TokenProblem
 from serving.bank_policies.bodies import ActivationRequest, PolicyRequest, SimulationRequest
 from serving.bank_policies.examples import policy_answers, policy_requests
+from serving.batches.rows import PARQUET
 from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
 from serving.decisions.requests import DecisionRequest, StepRequest
 from serving.histories.bodies import HistoryRequest
@@ -17,6 +18,7 @@ from serving.histories.example import history_request_example
 from serving.http.examples import (
     TOKEN_ERRORS,
     answer_examples,
+    batch_file_example,
     bundle_request_example,
     consent_request_example,
     path_examples,
@@ -45,6 +47,13 @@ _FAILURES: Final = ((500, "internal"), (503, "not_ready"))
 _ALWAYS: Final = ((401, "not_authenticated"), (403, "scope_missing"), (429, "rate_limited"), *_FAILURES)
 _BODY: Final = ((400, "body_not_json"), (413, "body_too_large"), (415, "media_type_refused"), (422, "validation_failed"))
 _CREATE: Final = (*_BODY, (400, "idempotency_key_missing"), (422, "idempotency_key_reused"), *_ALWAYS)
+_FINISHED: Final = (
+    (404, "batch_unknown"),
+    (409, "batch_unfinished"),
+    (409, "batch_failed"),
+    (422, "validation_failed"),
+    *_ALWAYS,
+)
 PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/scores", "post"): (
         (403, "consent_missing"),
@@ -86,6 +95,21 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         *_CREATE,
     ),
     ("/v1/scores/{score_id}", "get"): ((404, "score_unknown"), *_ALWAYS),
+    ("/v1/batches", "post"): (
+        (400, "batch_unreadable"),
+        (400, "body_not_json"),
+        (400, "idempotency_key_missing"),
+        (409, "request_in_flight"),
+        (409, "too_many_batches"),
+        (413, "body_too_large"),
+        (415, "media_type_refused"),
+        (422, "validation_failed"),
+        (422, "idempotency_key_reused"),
+        *_ALWAYS,
+    ),
+    ("/v1/batches/{batch_id}", "get"): ((404, "batch_unknown"), *_ALWAYS),
+    ("/v1/batches/{batch_id}/results", "get"): _FINISHED,
+    ("/v1/batches/{batch_id}/errors", "get"): _FINISHED,
     ("/v1/policies", "post"): ((409, "request_in_flight"), (422, "policy_invalid"), *_CREATE),
     ("/v1/policies", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/v1/policies/{policy_id}", "get"): ((404, "policy_unknown"), *_ALWAYS),
@@ -204,6 +228,7 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    schema["paths"]["/v1/batches"]["post"]["requestBody"] = {"required": True, "content": _batch_file(service)}
     schema["paths"]["/v1/oauth/token"]["post"]["requestBody"] = {"required": True, "content": _token_form()}
     places = path_examples()
     for (path, method), example in (answer_examples(service) | decision_answers(service) | policy_answers(service)).items():
@@ -219,6 +244,20 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         good = next(status for status in operation["responses"] if status.startswith("2"))
         for content in operation["responses"][good]["content"].values():
             content["example"] = example
+    for name in ("results", "errors"):
+        content = schema["paths"][f"/v1/batches/{{batch_id}}/{name}"]["get"]["responses"]["200"]["content"]
+        content["application/x-ndjson"] = {"schema": {"type": "string"}, "example": '{"row": 1, ...}\n'}
+        if name == "results":
+            content[PARQUET] = {"schema": {"type": "string", "format": "binary"}, "example": "PAR1..."}
+
+
+def _batch_file(service: Service) -> dict[str, Any]:
+    """Describe the file of a batch."""
+    told = "One column supplier_id, and if you like one as_of (YYYY-MM-DD)."
+    return {
+        "text/csv": {"schema": {"type": "string", "description": told}, "example": batch_file_example(service)},
+        PARQUET: {"schema": {"type": "string", "format": "binary", "description": told}, "example": "PAR1..."},
+    }
 
 
 def _token_form() -> dict[str, Any]:

@@ -36,6 +36,10 @@ from serving.http.languages import Language, Words, choose_language, words
 from serving.http.refusals import (
     AsOfOutOfRange,
     BankUnknown,
+    BatchFailed,
+    BatchUnfinished,
+    BatchUnknown,
+    BatchUnreadable,
     BodyNotJson,
     BodyTooLarge,
     BundleNotTrusted,
@@ -74,6 +78,7 @@ from serving.http.refusals import (
     TierTooLow,
     TokenRefusal,
     TokenRequestInvalid,
+    TooManyBatches,
 )
 from serving.pages import page
 
@@ -82,6 +87,7 @@ RETRY_SECONDS: Final = 2
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     BodyNotJson: (400, "body_not_json"),
+    BatchUnreadable: (400, "batch_unreadable"),
     IdempotencyKeyMissing: (400, "idempotency_key_missing"),
     TokenRequestInvalid: (400, "invalid_request"),
     GrantTypeUnsupported: (400, "unsupported_grant_type"),
@@ -95,6 +101,7 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     SecondPersonNeeded: (403, "second_person_needed"),
     TierTooLow: (403, "tier_too_low"),
     BankUnknown: (404, "bank_unknown"),
+    BatchUnknown: (404, "batch_unknown"),
     BundleUnknown: (404, "bundle_unknown"),
     ConsentUnknown: (404, "consent_unknown"),
     FeatureUnknown: (404, "feature_unknown"),
@@ -103,6 +110,9 @@ REFUSALS: Final[Mapping[type[LianxinError], tuple[int, str]]] = {
     ScoreUnknown: (404, "score_unknown"),
     SimulationUnknown: (404, "simulation_unknown"),
     UnknownSupplier: (404, "supplier_unknown"),
+    BatchFailed: (409, "batch_failed"),
+    BatchUnfinished: (409, "batch_unfinished"),
+    TooManyBatches: (409, "too_many_batches"),
     DocumentsTaken: (409, "documents_taken"),
     ExchangeUnderWay: (409, "exchange_under_way"),
     RequestInFlight: (409, "request_in_flight"),
@@ -141,7 +151,8 @@ FIELD_CODES: Final = frozenset(
         "due_before_issued", "promised_before_ordered", "items_of_product", "named_twice", "outcome_of_proposal", "in_the_past",
         "bank_unnamed", "policy_too_long", "not_toml", "statute", "section_unknown", "section_holds_no_numbers", "number_unknown",
         "values_missing", "entry_form", "from_is_no_date", "from_must_rise", "value_is_no_number", "source_missing", "value_out_of_domain",
-        "numbers_contradict", "invalid",
+        "numbers_contradict", "file_not_utf8", "file_not_csv", "file_not_parquet", "column_missing", "column_unknown", "column_type",
+        "too_many_batch_rows", "row_misshapen", "row_twice", "invalid",
     }
 )  # fmt: skip
 _PLACE: Final = ("key", "line")

@@ -225,3 +225,28 @@ class BundleUnusable(BundleRefusal):
 
 class ExchangeUnderWay(BundleRefusal):
     """Another bundle is being tried at this moment."""
+
+
+class BatchUnreadable(ServiceRefusal):
+    """An upload cannot be read as a batch; ``code`` says why."""
+
+    def __init__(self, code: str, **facts: object) -> None:
+        """Take the stable code of the rule, and facts its words mention."""
+        super().__init__(code, **facts)
+        self.code, self.errors = code, [FieldError("", code, facts)]
+
+
+class BatchUnknown(ServiceRefusal):
+    """There is no batch of that id."""
+
+
+class BatchUnfinished(ServiceRefusal):
+    """Some rows of the batch are not done yet."""
+
+
+class BatchFailed(ServiceRefusal):
+    """The batch could not be finished; its ``failed_code`` says why."""
+
+
+class TooManyBatches(ServiceRefusal):
+    """So many batches of the tenant have not ended."""

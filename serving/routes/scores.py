@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/scores", tags=["scores"])
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-def idempotency_key(
+async def idempotency_key(
     key: Annotated[
         str | None,
         Header(alias="Idempotency-Key", description="1 to 255 visible ASCII characters of your choice, a new one for each new score."),

@@ -4,14 +4,16 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from credit.errors import BundleInvalid, LianxinError
 from serving.access.caller import Caller
 from serving.http.problems import describe
 from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWay
+from serving.report.peers import Peers
+from serving.service import Service
 from serving.store import Store
-from serving.swap.history import last_word, note_event
+from serving.swap.history import last_word, name_of, note_event
 from serving.swap.holder import Holder, try_out
 from serving.swap.shelf import Shelf
 from training.bundle import ScoringBundle
@@ -72,6 +74,14 @@ class Exchange:
             self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
         log.info("bundle in service", extra={"code": word.bundle_sha256[:12]})
         return True
+
+    def service_with(self, store: Store, bundle_sha256: str) -> Service:
+        """Return the service with a bundle that is or was in service here; raises as `Shelf.open` does where it cannot be opened."""
+        now = self._holder.current
+        if now.bundle.content_hash == bundle_sha256:
+            return now
+        bundle = self._shelf.open(name_of(store, bundle_sha256), bundle_sha256, now.bundle)
+        return replace(now, bundle=bundle, peers=Peers(bundle, now.ledger))
 
     def _tried(self, name: str, bundle_sha256: str) -> ScoringBundle:
         """Return the bundle after everything that can be tried was tried."""

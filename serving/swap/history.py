@@ -8,12 +8,14 @@ from sqlalchemy import Connection, insert, text
 
 from serving.access.caller import Caller
 from serving.database.tables import bundle_events
+from serving.http.refusals import BundleUnknown
 from serving.store import Store, add_to_chain, next_of_chain
 
 IN_SERVICE, REFUSED = "in_service", "refused"
 _NEWEST = text("SELECT * FROM newest_bundle_events(:at_most)")
 _LAST_WORD = text("SELECT * FROM last_bundle_in_service()")
 _KNOWN = text("SELECT was_bundle_in_service(:bundle_sha256)")
+_NAME = text("SELECT name_of_bundle(:bundle_sha256)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ def last_word(store: Store) -> BundleEvent | None:
     with store.at_once.connect() as connection:
         row = connection.execute(_LAST_WORD).one_or_none()
     return None if row is None else BundleEvent(*row)
+
+
+def name_of(store: Store, bundle_sha256: str) -> str:
+    """Return the name under which a bundle of that content was last put in service here; raises `BundleUnknown` where none was."""
+    with store.at_once.connect() as connection:
+        name = connection.execute(_NAME, {"bundle_sha256": bundle_sha256}).scalar_one()
+    if name is None:
+        raise BundleUnknown(f"{bundle_sha256[:12]}: no such bundle was ever in service here")
+    return str(name)
 
 
 def was_in_service(store: Store, bundle_sha256: str) -> bool:

@@ -76,7 +76,7 @@ def test_without_a_named_supplier_the_examples_are_nobodys(bundle: ScoringBundle
 
 
 def test_the_commands_can_be_pasted(
-    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str, owner: Store
+    app: FastAPI, client: Client, bank: Caller, key: str, supplier: str, supplier_key: str, operator_key: str, owner: Store, schema: Any
 ) -> None:
     named = {"$LIANXIN_KEY": key, "$LIANXIN_CLIENT": key.split("_")[1], "$SUPPLIER_KEY": supplier_key, "$OPERATOR_KEY": operator_key}
     named[consent_request_example()["bank_id"]] = str(bank.tenant_id)
@@ -109,6 +109,9 @@ def test_the_commands_can_be_pasted(
         elif "-d" in words_:
             answer = anonymous.post(url, content=words_[words_.index("-d") + 1], headers=headers)
             assert answer.status_code in (200, 201), answer.text
+        elif "--data-binary" in words_:
+            content = schema["paths"]["/v1/batches"]["post"]["requestBody"]["content"]["text/csv"]["example"]
+            assert anonymous.post(url, content=content, headers=headers).status_code == 202
         elif "_ID" not in url:
             assert anonymous.get(url, headers=headers).status_code == 200
 

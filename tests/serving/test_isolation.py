@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from sqlalchemy import text
 from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
+from serving.access.tenants import create_operator, create_supplier
 from serving.histories.example import history_request_example
 from serving.store import Store
 from tests.serving.applications import application
@@ -26,6 +28,7 @@ from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents
 
 ENDS = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+OWNERS = (("bank", "own", "own"), ("bank", "other", "other"), ("supplier", "own", "supplier"), ("supplier", "other", "other supplier"))
 IDENTITIES = (
     "none", "garbage", "revoked", "expired", "wrong audience", "wrong issuer", "other", "unscoped", "own", "supplier", "operator",
 )  # fmt: skip
@@ -51,8 +54,8 @@ class World:
         unscoped = create_api_key(owner, tenant, "lookups only", [Scope.LOOKUP_READ])
         revoked = create_api_key(owner, tenant, "revoked")
         revoke_api_key(owner, revoked.split("_")[1])
-        logins = {name: create_api_key(owner, _login(owner, self.suppliers[name]), "login") for name in ("own", "other")}
-        watch = create_api_key(owner, _operator(owner, f"{name} operator"), "watch")
+        logins = {name: create_api_key(owner, create_supplier(owner, self.suppliers[name]), "login") for name in ("own", "other")}
+        watch = create_api_key(owner, create_operator(owner, f"{name} operator"), "watch")
         self.headers: dict[str, dict[str, str]] = {
             "none": {},
             "garbage": {"X-API-Key": "lx_000000000000_" + "A" * 43},
@@ -63,12 +66,17 @@ class World:
             "own": {"X-API-Key": keys["own"]},
             "supplier": {"X-API-Key": logins["own"]},
             "operator": {"X-API-Key": watch},
+            "other supplier": {"X-API-Key": logins["other"]},
         }
         # What belongs to "own" and to "other", by the kind of caller: a score of each bank and login, a consent of each login.
         by_bank = {name: self.score(keys[name], name, "credit_application") for name in ("own", "other")}
         by_login = {name: self.score(logins[name], name, "own_information") for name in ("own", "other")}
         nowhere = str(uuid.uuid4())
         self.scores = {"bank": by_bank | {"absent": nowhere}, "supplier": by_login | {"absent": nowhere}}
+        handed_in = [(kind, name, self.batch(who).json()["id"]) for kind, name, who in OWNERS]
+        while app.state.worker.work():
+            pass
+        self.batches = {kind: {name: one for k, name, one in handed_in if k == kind} | {"absent": nowhere} for kind in ("bank", "supplier")}
         by_bank_decided = {name: self.decision(keys[name], name) for name in ("own", "other")}
         self.decisions = by_bank_decided | {"absent": nowhere}
         self.policies = {name: self.policy(keys[name]) for name in ("own", "other")} | {"absent": nowhere}
@@ -114,21 +122,13 @@ class World:
         answer = Client(self.app, X_API_Key=key).post("/v1/consents", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
         return str(answer.json()["id"])
 
+    def batch(self, who: str) -> httpx.Response:
+        file = f"supplier_id\n{self.suppliers['other' if who == 'other supplier' else 'own']}\nS-NOT-THERE\n"
+        return self.call(who, "POST", f"/v1/batches?purpose={purpose_of(who)}", content=file, headers={"Content-Type": "text/csv"})
+
     def call(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = self.headers[who] | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = self.headers[who] | {"Idempotency-Key": uuid.uuid4().hex} | more.pop("headers", {})
         return Client(self.app, Accept_Language="en").request(method, path, headers=headers, **more)
-
-
-def _login(owner: Store, supplier_id: str) -> uuid.UUID:
-    from serving.access.tenants import create_supplier
-
-    return create_supplier(owner, supplier_id)
-
-
-def _operator(owner: Store, name: str) -> uuid.UUID:
-    from serving.access.tenants import create_operator
-
-    return create_operator(owner, name)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ Call = Callable[[World, str, str], httpx.Response]
 
 
 def purpose_of(who: str) -> str:
-    return "own_information" if who == "supplier" else "credit_application"
+    return "own_information" if "supplier" in who else "credit_application"
 
 
 def kind_of(who: str) -> str:
@@ -150,6 +150,10 @@ def kind_of(who: str) -> str:
 def whose(who: str, thing: str) -> str:
     """Whose thing it is in the world's words: the other bank's own is "other"."""
     return {"own": "other", "other": "own"}.get(thing, thing) if who == "other" else thing
+
+
+def _batch_part(part: str, w: World, who: str, thing: str) -> httpx.Response:
+    return w.call(who, "GET", f"/v1/batches/{w.batches[kind_of(who)][whose(who, thing)]}{part}")
 
 
 # How each operation is called, by whom it may be, and whether it has an object of a tenant: (method, path) -> (scope, object?, call).
@@ -169,6 +173,11 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
     ),
+    ("post", "/v1/batches"): (Scope.SCORE_WRITE, False, lambda w, who, thing: w.batch(who)),
+    **{
+        ("get", f"/v1/batches/{{batch_id}}{part}"): (Scope.SCORE_READ, True, partial(_batch_part, part))
+        for part in ("", "/results", "/errors")
+    },
     ("get", "/v1/scores/{score_id}/evidence/{feature}"): (
         Scope.SCORE_READ,
         True,
@@ -348,7 +357,7 @@ def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, o
 
 TABLES = (
     "scores", "idempotency", "consent_events", "lookups", "audit", "audit_anchors", "bundle_events", "decision_policies", "decisions",
-    "decision_steps", "bank_policies", "policy_simulations", "policy_activations",
+    "decision_steps", "bank_policies", "policy_simulations", "policy_activations", "batches", "batch_rows", "batch_outcomes", "batch_ends",
 )  # fmt: skip
 
 

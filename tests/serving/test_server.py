@@ -15,7 +15,7 @@ import pytest
 from credit.errors import BundleTampered, LedgerUnreadable, ServiceUnavailable
 from serving.database.opening import create_key, list_keys, revoke_key
 from serving.database.postmaster import running_postmaster
-from serving.server import _listen, serve
+from serving.server import listen, serve
 from tests.serving.conftest import reachable_folder
 from training.bundle import ScoringBundle
 
@@ -211,5 +211,5 @@ def test_half_a_body_harms_nobody_else(shared: Served) -> None:
 
 
 def test_answers_do_not_wait_for_an_acknowledgement() -> None:
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP  # what asyncio looks at before it turns Nagle's algorithm off

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from features.ledger import Ledger
-from serving.server import _listen, _url_of
+from serving.server import _url_of, listen
 from serving.store import Store
 from tests.serving.reliability.workers import Nursery
 from tests.serving.test_isolation import World
@@ -26,7 +26,7 @@ def url(app: FastAPI) -> Iterator[str]:
     """Where the application answers, through the web server it is served with."""
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
     server = uvicorn.Server(config)
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:

@@ -19,7 +19,7 @@ from sqlalchemy import URL, make_url
 
 from features.store import open_ledger
 from serving.app import create_app
-from serving.server import GRACE_SECONDS, _listen, _Server, _url_of
+from serving.server import GRACE_SECONDS, _Server, _url_of, listen
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -40,7 +40,7 @@ def serve(parts: Path, bundle: ScoringBundle, told: dict[str, Any]) -> None:
     """Serve until a signal; say process and address once requests are answered."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     settings = ServiceSettings(**told["settings"])
-    with _listen("127.0.0.1", told["port"]) as listener:
+    with listen("127.0.0.1", told["port"]) as listener:
         app = create_app(settings, bundle, open_ledger(parts / "ledger"), Store.open(make_url(told["database"])))
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS

@@ -6,7 +6,7 @@ A portfolio of thousands would else read tens of kilobytes of each score to show
 from alembic import op
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
