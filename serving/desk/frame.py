@@ -56,7 +56,7 @@ class Desk:
     @property
     def places(self) -> dict[str, str]:
         """Where the desk's head leads: names of places and their addresses."""
-        needed = {"queue": Scope.DECISION_READ, "policies": Scope.POLICY_READ}
+        needed = {"batches": Scope.SCORE_WRITE, "queue": Scope.DECISION_READ, "policies": Scope.POLICY_READ}
         return {"portfolio": path_of()} | {name: path_of(name) for name, scope in needed.items() if self.may(scope)}
 
     @property

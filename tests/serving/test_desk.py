@@ -300,7 +300,8 @@ def test_pages_have_the_strict_policy_and_the_run_of_the_model(person: Person, a
 
 def test_pages_go_on_where_they_ended_and_begin_again_where_the_id_is_gone() -> None:
     held = [Holding(f"S{place}", False, None, date(2026, 1, 1), None, None, None, None, None, None, place, ()) for place in range(7)]
-    seen, after = [], None
+    seen: list[Holding] = []
+    after = None
     while True:
         shown, after = page_after(held, after, rows=3)
         seen += shown
