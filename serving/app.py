@@ -23,6 +23,8 @@ from serving.routes import (
     consents,
     decisions,
     desk,
+    dispute_pages,
+    disputes,
     documentation,
     evidence,
     health,
@@ -35,6 +37,7 @@ from serving.routes import (
     policies,
     report,
     scores,
+    webhooks,
 )
 from serving.routes import bundle as bundle_route
 from serving.service import Service, note_route
@@ -54,11 +57,13 @@ def create_app(
     keys: SigningKeys | None = None,
     shelf: Shelf | None = None,
     others: Sequence[ScoringBundle] = (),
+    ledger_path: Path | None = None,
 ) -> FastAPI:
     """Put the application together.
 
     Without ``keys`` that are kept, its tokens end with the process, and documents it holds are not known again; without a ``shelf`` there
-    is no other bundle to put in service. ``others`` are asked whether advice holds under them too.
+    is no other bundle to put in service, and without the ``ledger_path`` the ledger is stored at no row is corrected. ``others`` are asked
+    whether advice holds under them too.
 
     Raises
     ------
@@ -80,12 +85,15 @@ def create_app(
     tokens = Tokens(keys.token, settings.token_minutes)
     metrics = Metrics(bundle.version, bundle.content_hash)
     sessions, peers = Sessions(settings.session_minutes), Peers(bundle, ledger)
-    app.state.service = Service(settings, bundle, ledger, store, sessions, tokens, metrics, keys.salt, peers, tuple(others))
+    app.state.service = Service(
+        settings, bundle, ledger, store, sessions, tokens, metrics, keys, keys.salt, peers, tuple(others), ledger_path=ledger_path
+    )
     app.state.holder = Holder(app)
     app.state.exchange = Exchange(app.state.holder, shelf or Shelf(Path("/nonexistent")))
     app.state.worker = Worker(app.state.exchange, store)
-    every = (scores, evidence, histories, decisions, policies, batches, consents, lookups, oauth, models, health, operations, bundle_route)
-    for routes in (*every, report, pages, desk, documentation):
+    of_suppliers = (scores, evidence, histories, decisions, policies, batches, consents, lookups, disputes, webhooks)
+    every = (*of_suppliers, oauth, models, health, operations, bundle_route)
+    for routes in (*every, report, pages, desk, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

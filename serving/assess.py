@@ -53,8 +53,8 @@ class BatchScores:
     grades: tuple[Grade, ...]
 
 
-def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date) -> Assessment:
-    """Score one supplier from what was known of it before the start of ``as_of``.
+def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date, *, as_known_at: date | None = None) -> Assessment:
+    """Score one supplier from what was known of it before the start of ``as_of``, or of ``as_known_at`` where that is given.
 
     Raises
     ------
@@ -66,12 +66,12 @@ def assess(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date)
         The bundle asks for a feature this version of the catalogue does not have.
     """
     refuse_later_as_of(ledger, as_of)
-    return assess_known(bundle, ledger, supplier_id, as_of)
+    return assess_known(bundle, ledger, supplier_id, as_of, as_known_at=as_known_at)
 
 
-def assess_known(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date) -> Assessment:
+def assess_known(bundle: ScoringBundle, ledger: Ledger, supplier_id: str, as_of: date, *, as_known_at: date | None = None) -> Assessment:
     """Score one supplier of a ledger that is complete up to ``as_of``, whatever its last known day; raises as `assess` does."""
-    matrix = build_features(ledger, [as_of], [supplier_id], features=_read_features(bundle.names))
+    matrix = build_features(ledger, [as_of], [supplier_id], features=_read_features(bundle.names), as_known_at=as_known_at)
     row, counts = matrix.values[0, : len(bundle.names)], matrix.values[0, len(bundle.names) :].tolist()
     return assess_row(bundle, supplier_id, as_of, row, counts=counts, tables=_tables_present(bundle.names, ledger.present))
 

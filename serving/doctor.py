@@ -174,6 +174,12 @@ CHECKS: Final[Mapping[str, tuple[Check, str]]] = {
         _settings(lambda s: s.rate_burst > 10_000 or s.rate_per_second > 2_000, "the rate limit stops nobody"),
         "Set LIANXIN_RATE_BURST and LIANXIN_RATE_PER_SECOND to what one bank needs.",
     ),
+    "webhooks_to_any_address": (
+        _settings(
+            lambda s: s.webhooks_to_any_address, "webhooks are sent to private addresses, so that a bank may reach what stands behind"
+        ),
+        "Unset LIANXIN_WEBHOOKS_TO_ANY_ADDRESS; it is for trying out on one's own machine.",
+    ),
     "secrets_readable": (_open_files, "chmod 600 these files."),
     "runs_as_root": (lambda a: _if(a.is_root, "the service runs as root"), "Run it as a user of its own."),
     "debug_on": (

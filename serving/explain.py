@@ -43,12 +43,13 @@ LAST_ORDER = "orders_last_age_all"
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What a score was asked for, in which request and language."""
+    """What a score was asked for, in which request and language; ``known_at`` where it uses what was known at another day than its own."""
 
     score_id: UUID
     request_id: str
     purpose: Purpose
     language: Language
+    known_at: date | None = None
 
 
 def known_before(ledger: Ledger, as_of: date) -> datetime:
@@ -150,7 +151,7 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
         score=_score_part(assessment),
         subject=Subject(supplier_id=score.supplier_id, kind=ledger.kind_of(score.supplier_id)),
         as_of=score.as_of,
-        known_at=known_before(ledger, score.as_of),
+        known_at=known_before(ledger, occasion.known_at or score.as_of),
         request_id=occasion.request_id,
         purpose=occasion.purpose,
         model=model_part(bundle),
@@ -165,8 +166,16 @@ def score_body(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, oc
 
 
 def rights_of(ledger: Ledger, supplier_id: str, as_of: date) -> Rights:
-    """Return where the supplier can see what a score rests on; a history handed over is not kept and has no report."""
-    return Rights(report_url=None if ledger.is_alone else f"/report/{quote(supplier_id, safe='')}?as_of={as_of.isoformat()}")
+    """Return where the supplier goes; a history handed over is not kept, and has neither a report nor rows to dispute."""
+    day = as_of.isoformat()
+    if ledger.is_alone:
+        return Rights(report_url=None, dispute_url=None, human_review_url=None, automated_only=True)
+    return Rights(
+        report_url=f"/report/{quote(supplier_id, safe='')}?as_of={day}",
+        dispute_url=f"/disputes/new?as_of={day}",
+        human_review_url=f"/disputes/new?as_of={day}&kind=human_review",
+        automated_only=True,
+    )
 
 
 def _score_part(assessment: Assessment) -> ScorePart:

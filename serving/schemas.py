@@ -186,6 +186,9 @@ class Rights(_Wire):
     report_url: Annotated[
         str | None, Field(description="The credit report as a page, as of the same day; null where rows handed over were not kept.")
     ]
+    dispute_url: Annotated[str | None, Field(description="Where the supplier, logged in, says that a row is wrong; null likewise.")]
+    human_review_url: Annotated[str | None, Field(description="Where the supplier asks for a person to look at the score; null likewise.")]
+    automated_only: Annotated[bool, Field(description="False once a person answered a request for review of this score.")]
 
 
 class ScoreBody(_Wire):
@@ -231,6 +234,9 @@ class KeptScore(ScoreBody):
     tier: Annotated[Tier, Field(description="How far values and rows are shown: the lesser of the bank's tier and the consent's.")]
     history: Annotated[HistoryPart | None, Field(description="Given where the score rests on rows the bank handed over.")] = None
     audit: AuditPart
+    disputed: Annotated[bool, Field(description="A dispute of the supplier about a row of its data is open.")] = False
+    supersedes: Annotated[UUID | None, Field(description="The score whose place this one took after a correction.")] = None
+    superseded_by: Annotated[UUID | None, Field(description="The score that took this one's place after a correction.")] = None
 
 
 class GradeBand(_Wire):

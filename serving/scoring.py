@@ -11,6 +11,7 @@ from serving.access.caller import Caller
 from serving.access.consents import Permit, permit
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess
+from serving.disputes.standing import is_disputed
 from serving.explain import Occasion, score_body
 from serving.http.languages import Language
 from serving.schemas import Purpose, ScoreBody
@@ -53,6 +54,7 @@ def make_score(
     assessment = assess(service.bundle, service.ledger, supplier_id, day)
     occasion = Occasion(uuid.uuid4(), request_id, purpose, language)
     body = body_within(score_body(service.bundle, service.ledger, assessment, occasion), leave.tier, service.bundle, language)
+    standing = {"disputed": is_disputed(connection, supplier_id), "supersedes": None, "superseded_by": None}
     record = ScoreRecord(
         score_id=occasion.score_id,
         supplier_id=supplier_id,
@@ -62,7 +64,7 @@ def make_score(
         bundle_sha256=service.bundle.content_hash,
         language=language.value,
         feature_values=assessment.values,
-        body=body_bytes(body, **by_leave(leave)),
+        body=body_bytes(body, **by_leave(leave), **standing),
         consent_id=leave.consent_id,
         facts={"tier": leave.tier.value},
     )

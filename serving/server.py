@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from credit.errors import BundleTampered, LianxinError, ServiceUnavailable
@@ -27,7 +28,9 @@ from serving.access.tenants import record_consents
 from serving.app import create_app
 from serving.assess import assess
 from serving.audit.anchors import anchor_chains
+from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
 from serving.report.build import build_report
@@ -40,9 +43,12 @@ from serving.swap.exchange import Follower
 from serving.swap.history import last_word, note_start, was_in_service
 from serving.swap.holder import try_out
 from serving.swap.shelf import Shelf
+from serving.webhooks.delivery import deliver_due
 from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
+WEBHOOK_SECONDS = 1.0
+CORRECTION_SECONDS = 5.0
 
 
 class Ended(BaseException):
@@ -122,7 +128,7 @@ def serve(
         log_to()
         model = _open_bundle(bundle, trusted_key, allow_unsigned=allow_unsigned)
         asked = [_open_bundle(other, None, allow_unsigned=allow_unsigned) for other in others]
-        facts = open_ledger(ledger)
+        was_stored, facts = stored(ledger), open_ledger(ledger)
         tell(f"bundle {model.version} ({model.content_hash[:12]}), {_signature(model, trusted_key)}; data up to {facts.latest_as_of}")
         # The first score of a process compiles and maps; better now than under a caller's eyes. It also tells whether the two fit.
         try_out(model, facts)
@@ -136,13 +142,14 @@ def serve(
                     started = Started(trusted_key, allow_unsigned)
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
-                app = create_app(settings, model, facts, store, keys, shelf, asked)
+                app = create_app(settings, model, facts, store, keys, shelf, asked, ledger.resolve())
                 threading.Thread(target=_work_ahead, args=(app.state.service,), daemon=True).start()
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker:
+                jobs = beside(_jobs(app, was_stored))
+                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker, jobs:
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -156,6 +163,17 @@ def _work_ahead(service: Service) -> None:
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
     build_report(service.bundle, service.ledger, assessment, peers=service.peers)
+
+
+def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:
+    """Return what the service does beside answering."""
+    service: Service = app.state.service
+    root, guard = service.keys.webhook_root, service.settings.webhook_guard
+    corrections = Corrections(app.state.holder, was_stored)
+    return [
+        Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
+        Job("corrections", CORRECTION_SECONDS, corrections.run),
+    ]
 
 
 def diagnose(

@@ -1,6 +1,7 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -12,6 +13,7 @@ from serving.access.caller import Caller, Scope
 from serving.access.keys import authenticate, live_caller
 from serving.access.rates import Rate, take
 from serving.access.sessions import Sessions
+from serving.access.signing_keys import SigningKeys
 from serving.access.tokens import Tokens
 from serving.histories.slots import HistorySlots
 from serving.http.metrics import Metrics
@@ -44,12 +46,15 @@ class Service:
     sessions: Sessions
     tokens: Tokens
     metrics: Metrics
+    keys: SigningKeys
     salt: bytes = field(repr=False)
     """Of the fingerprints by which a document that is financed is known again."""
     peers: Peers
     others: tuple[ScoringBundle, ...] = ()
     """Bundles asked whether advice holds under them too: challenger, last champion."""
     history_slots: HistorySlots = field(default_factory=HistorySlots)
+    ledger_path: Path | None = None
+    """Where the ledger is stored; without it, corrections wait."""
 
     @property
     def rate(self) -> Rate:

@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.webhooks.addresses import Guard
+
 
 class ServiceSettings(BaseSettings):
     """Settings of the service; each can be set as ``LIANXIN_<NAME>`` in the environment.
@@ -28,7 +30,7 @@ class ServiceSettings(BaseSettings):
     rate_per_second: Annotated[float, Field(gt=0, le=100_000)] = 50.0
     rate_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     """A tenant may ask so often in the long run, and so many times at once."""
-    evidence_rows: Annotated[int, Field(ge=1, le=100)] = 10
+    evidence_rows: Annotated[int, Field(ge=1, le=100)] = 3
     example_supplier: str | None = None
     """The supplier of the documentation's examples; only ever one of simulated data, for the documentation needs no key."""
     bundle_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
@@ -42,6 +44,14 @@ class ServiceSettings(BaseSettings):
 
     mlflow_url: HttpUrl | None = None
     """Where people open MLflow; the desk's pages link to the run of the model in service."""
+
+    webhooks_to_any_address: bool = False
+    """Send webhooks to private addresses too, such as this machine's own; for trying out only, never in production."""
+
+    @property
+    def webhook_guard(self) -> Guard:
+        """Which addresses webhooks are sent to."""
+        return Guard(https_only=self.production, any_address=self.webhooks_to_any_address)
 
     @field_validator("host")
     @classmethod

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, sele
 from serving.access.caller import Caller
 from serving.audit.chain import AuditRow, Scalar, next_row
 from serving.database.tables import audit, idempotency, lookups, scores
+from serving.disputes.standing import standing_of
 from serving.http.refusals import IdempotencyKeyReused, RequestInFlight, ScoreUnknown
 
 POOL_SIZE = 8
@@ -93,7 +94,7 @@ class Store:
     def begin(self, caller: Caller) -> Iterator[Connection]:
         """Open a transaction that sees and writes the rows of the caller's tenant alone."""
         with self.engine.begin() as connection:
-            connection.execute(_ENTER, {"tenant": str(caller.tenant_id), "supplier": caller.supplier_id or ""})
+            enter(connection, caller.tenant_id, caller.supplier_id)
             yield connection
 
     def read_score(self, caller: Caller, score_id: UUID) -> StoredAnswer:
@@ -107,7 +108,8 @@ class Store:
         with self.begin(caller) as connection:
             record = find_record(connection, score_id)
             note_score(connection, caller.tenant_id, "read", record)
-        return StoredAnswer(f"/v1/scores/{score_id}", 200, record.language, record.body, was_replayed=True, score_id=score_id)
+            body = standing_of(connection, record.supplier_id, score_id).shown_in(record.body)
+        return StoredAnswer(f"/v1/scores/{score_id}", 200, record.language, body, was_replayed=True, score_id=score_id)
 
     def read_record(self, caller: Caller, score_id: UUID) -> ScoreRecord:
         """Return everything kept of a score, feature values bit for bit as they were scored; raises as `read_score` does."""
@@ -226,16 +228,22 @@ def _kept_answer(connection: Connection, tenant_id: UUID, digest: bytes) -> Row[
     return connection.execute(select(idempotency).where(wanted)).one_or_none()
 
 
-def keep_score(connection: Connection, caller: Caller, record: ScoreRecord) -> tuple[bytes, AuditRow]:
-    """Write the score, its audit row and the look-up, and return the body with its place in the chain."""
+def enter(connection: Connection, tenant_id: UUID, supplier_id: str | None = None) -> None:
+    """From here on to its end, or until another is entered, the transaction works for the tenant."""
+    connection.execute(_ENTER, {"tenant": str(tenant_id), "supplier": supplier_id or ""})
+
+
+def keep_score(connection: Connection, caller: Caller, record: ScoreRecord, *, is_look: bool = True) -> tuple[bytes, AuditRow]:
+    """Write the score, its audit row and, where the tenant asked for it, the look-up; return the body with its place in the chain."""
     snapshot = feature_snapshot(record.feature_values)
-    row = next_of_chain(connection, caller, _told(caller, record, snapshot))
+    row = next_of_chain(connection, caller.tenant_id, _told(caller, record, snapshot))
     body = sealed(record.body, row, feature_snapshot_sha256=snapshot)
     values = {name: getattr(record, name) for name in _RECORD_COLUMNS} | {"feature_values": list(record.feature_values), "body": body}
     kept = {"id": record.score_id, "tenant_id": caller.tenant_id, "api_key_id": caller.key_id, **values}
     connection.execute(_ADD_SCORE, kept)
-    add_to_chain(connection, caller, row, score_id=record.score_id)
-    note_score(connection, caller.tenant_id, "score", record)
+    add_to_chain(connection, caller.tenant_id, row, score_id=record.score_id)
+    if is_look:
+        note_score(connection, caller.tenant_id, "score", record)
     return body, row
 
 
@@ -245,17 +253,17 @@ def sealed(body: bytes, row: AuditRow, **more: str) -> bytes:
     return body[:-1] + b', "audit": ' + json.dumps(place).encode() + b"}"
 
 
-def next_of_chain(connection: Connection, caller: Caller, told: Mapping[str, Scalar]) -> AuditRow:
+def next_of_chain(connection: Connection, tenant_id: UUID, told: Mapping[str, Scalar]) -> AuditRow:
     """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
-    connection.execute(_LOCK_CHAIN, {"tenant": str(caller.tenant_id)})
-    head = connection.execute(_HEAD, {"tenant": caller.tenant_id}).one_or_none()
-    return next_row(caller.tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
+    connection.execute(_LOCK_CHAIN, {"tenant": str(tenant_id)})
+    head = connection.execute(_HEAD, {"tenant": tenant_id}).one_or_none()
+    return next_row(tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
 
 
-def add_to_chain(connection: Connection, caller: Caller, row: AuditRow, **about: UUID | int) -> None:
+def add_to_chain(connection: Connection, tenant_id: UUID, row: AuditRow, **about: UUID | int) -> None:
     """Write the row `next_of_chain` returned, once what it is about is written."""
     place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
-    connection.execute(insert(audit), {"tenant_id": caller.tenant_id, **about, **place})
+    connection.execute(insert(audit), {"tenant_id": tenant_id, **about, **place})
 
 
 def _told(caller: Caller, record: ScoreRecord, snapshot: str) -> dict[str, Scalar]:

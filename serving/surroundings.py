@@ -27,6 +27,7 @@ from training.bundle import ScoringBundle
 
 KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
 KEPT_OF_BATCHES = ("batches", "batch_rows", "batch_outcomes", "batch_ends")
+KEPT_OF_DISPUTES = ("disputes", "dispute_events", "score_links")
 TENANT_TABLES = (
     "scores",
     "idempotency",
@@ -38,8 +39,24 @@ TENANT_TABLES = (
     *KEPT_OF_DECISIONS,
     *KEPT_OF_BATCHES,
     "document_claims",
+    *KEPT_OF_DISPUTES,
+    "webhook_endpoints",
+    "webhook_secrets",
+    "webhook_messages",
+    "webhook_attempts",
 )
-GUARDED = ("consent_events", "lookups", "audit", "audit_anchors", "bundle_events", *KEPT_OF_DECISIONS, *KEPT_OF_BATCHES)
+GUARDED = (
+    "consent_events",
+    "lookups",
+    "audit",
+    "audit_anchors",
+    "bundle_events",
+    *KEPT_OF_DECISIONS,
+    *KEPT_OF_BATCHES,
+    *KEPT_OF_DISPUTES,
+    "webhook_secrets",
+    "webhook_attempts",
+)
 _CHANGES = """
 SELECT bool_or(has_table_privilege(current_user, c.oid, p)) FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p
 WHERE c.relname = ANY(:tables) AND c.relnamespace = 'public'::regnamespace"""

@@ -36,6 +36,11 @@ class Scope(StrEnum):
     CONSENT_WRITE = "consent:write"
     LOOKUP_READ = "lookup:read"
     METRICS_READ = "metrics:read"
+    WEBHOOK_READ = "webhook:read"
+    WEBHOOK_WRITE = "webhook:write"
+    DISPUTE_READ = "dispute:read"
+    DISPUTE_WRITE = "dispute:write"
+    DISPUTE_DECIDE = "dispute:decide"
     BUNDLE_WRITE = "bundle:write"
 
 
@@ -44,9 +49,15 @@ _DECISIONS: Final = frozenset({Scope.DECISION_WRITE, Scope.DECISION_READ, Scope.
 _POLICIES: Final = frozenset({Scope.POLICY_WRITE, Scope.POLICY_READ, Scope.POLICY_ACTIVATE})
 SCOPES_OF: Final[Mapping[TenantKind, frozenset[Scope]]] = MappingProxyType(
     {
-        TenantKind.BANK: _SCORES | _DECISIONS | _POLICIES | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ},
-        TenantKind.SUPPLIER: _SCORES | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ},
-        TenantKind.OPERATOR: frozenset({Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE}),
+        TenantKind.BANK: _SCORES
+        | _DECISIONS
+        | _POLICIES
+        | {Scope.HISTORY_WRITE, Scope.CONSENT_READ, Scope.LOOKUP_READ, Scope.WEBHOOK_READ, Scope.WEBHOOK_WRITE},
+        TenantKind.SUPPLIER: _SCORES
+        | {Scope.CONSENT_READ, Scope.CONSENT_WRITE, Scope.LOOKUP_READ, Scope.DISPUTE_READ, Scope.DISPUTE_WRITE},
+        TenantKind.OPERATOR: frozenset(
+            {Scope.MODEL_READ, Scope.METRICS_READ, Scope.BUNDLE_WRITE, Scope.DISPUTE_READ, Scope.DISPUTE_DECIDE}
+        ),
     }
 )
 """The most that a key of each kind of tenant can have, and what it has where nothing less is asked for."""

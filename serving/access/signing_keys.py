@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from credit.double_financing import SHORTEST_SALT
 from credit.errors import ServiceUnavailable
@@ -32,6 +34,11 @@ class SigningKeys:
     def draw(cls) -> Self:
         """Draw new keys."""
         return cls(Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), secrets.token_bytes(SHORTEST_SALT))
+
+    @property
+    def webhook_root(self) -> bytes:
+        """The 32 bytes that the secrets of webhooks are derived from: with another token key they all change."""
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"lianxin webhooks").derive(self.token.private_bytes_raw())
 
     @property
     def anchor_public(self) -> bytes:

@@ -71,9 +71,9 @@ def activate_policy(
     raw = body_bytes(ActivationBody(**named, version=policy.version, by=person))
     told = {"kind": "policy_activation", "policy_id": str(policy_id), "version": policy.version, "simulation_id": str(simulation_id)}
     told |= {"begins_on": begins_on.isoformat(), "person": person, "at": now.isoformat(), "before_version": before_version}
-    row = next_of_chain(connection, caller, told | occasion(caller, request_id, raw))
+    row = next_of_chain(connection, caller.tenant_id, told | occasion(caller, request_id, raw))
     connection.execute(insert(policy_activations).values(**named, tenant_id=caller.tenant_id, person=person, api_key_id=caller.key_id))
-    add_to_chain(connection, caller, row)
+    add_to_chain(connection, caller.tenant_id, row)
     return StoredAnswer(f"/v1/policies/{policy_id}", 201, language.value, sealed(raw, row))
 
 

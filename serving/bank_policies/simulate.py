@@ -57,11 +57,11 @@ def make_simulation(
     raw = body_bytes(body)
     told = {"kind": "policy_simulation", "simulation_id": str(body.id), "policy_id": str(policy_id), "version": after.version}
     told |= {"before_version": before.version, "begins_on": begins_on.isoformat(), "person": person, "at": now.isoformat()}
-    row = next_of_chain(connection, caller, told | occasion(caller, request_id, raw))
+    row = next_of_chain(connection, caller.tenant_id, told | occasion(caller, request_id, raw))
     kept = sealed(raw, row)
     values = named | {"tenant_id": caller.tenant_id, "api_key_id": caller.key_id, "before_version": before.version, "body": kept}
     connection.execute(insert(policy_simulations).values(**values))
-    add_to_chain(connection, caller, row)
+    add_to_chain(connection, caller.tenant_id, row)
     return StoredAnswer(f"/v1/policies/{policy_id}/simulations/{body.id}", 201, language.value, kept)
 
 

@@ -48,10 +48,10 @@ def keep_policy(caller: Caller, connection: Connection, toml: str, *, request_id
     )
     raw = body_bytes(body)
     told = {"kind": "policy", "policy_id": str(policy_id), "version": policy.version, "person": person, "at": now.isoformat()}
-    row = next_of_chain(connection, caller, told | occasion(caller, request_id, raw))
+    row = next_of_chain(connection, caller.tenant_id, told | occasion(caller, request_id, raw))
     named = {"id": policy_id, "tenant_id": caller.tenant_id, "uploaded_at": now, "uploaded_by": person, "api_key_id": caller.key_id}
     connection.execute(insert(bank_policies).values(**named, bank=policy.id, version=policy.version, canonical=canonical, toml=toml))
-    add_to_chain(connection, caller, row)
+    add_to_chain(connection, caller.tenant_id, row)
     return StoredAnswer(f"/v1/policies/{policy_id}", 201, language.value, sealed(raw, row))
 
 

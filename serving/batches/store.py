@@ -133,7 +133,7 @@ def keep_batch(
     connection.execute(insert(batch_rows), [known | line for line in lines])
     told: dict[str, Scalar] = {"kind": "batch", "batch_id": str(batch_id), "rows": len(rows), "key": caller.prefix}
     told |= {"file_sha256": file_sha256}
-    add_to_chain(connection, caller, next_of_chain(connection, caller, told | asked))
+    add_to_chain(connection, caller.tenant_id, next_of_chain(connection, caller.tenant_id, told | asked))
     return _batch(kept), True
 
 

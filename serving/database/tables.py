@@ -117,6 +117,105 @@ audit_anchors = Table(
     Column("signature", LargeBinary),
 )
 
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("number", BigInteger),
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("url", Text),
+    Column("events", ARRAY(Text, dimensions=1)),
+    Column("created_at", DateTime(timezone=True)),
+    Column("removed_at", DateTime(timezone=True)),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("endpoint_id", Uuid, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("key_digest", LargeBinary),
+    Column("at", DateTime(timezone=True)),
+)
+
+webhook_messages = Table(
+    "webhook_messages",
+    metadata,
+    Column("number", BigInteger),
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("endpoint_id", Uuid),
+    Column("event", Text),
+    Column("body", LargeBinary),
+    Column("at", DateTime(timezone=True)),
+    Column("state", Text),
+    Column("attempts", Integer),
+    Column("began_at", DateTime(timezone=True)),
+    Column("next_at", DateTime(timezone=True)),
+)
+
+webhook_attempts = Table(
+    "webhook_attempts",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("message_id", Uuid),
+    Column("tenant_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("status", SmallInteger),
+    Column("milliseconds", Integer),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("number", BigInteger),
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid),
+    Column("supplier_id", Text),
+    Column("reference", Text),
+    Column("kind", Text),
+    Column("score_id", Uuid),
+    Column("table_name", Text),
+    Column("row_id", Text),
+    Column("row_known_on", Date),
+    Column("statement", Text),
+    Column("evidence", Text),
+    Column("file", LargeBinary),
+    Column("file_type", Text),
+    Column("file_sha256", LargeBinary),
+    Column("request_digest", LargeBinary),
+    Column("received_at", DateTime(timezone=True)),
+    Column("due_on", Date),
+    Column("due_at", DateTime(timezone=True)),
+    Column("policy_version", Text),
+)
+
+dispute_events = Table(
+    "dispute_events",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("dispute_id", Uuid),
+    Column("tenant_id", Uuid),
+    Column("event", Text),
+    Column("at", DateTime(timezone=True)),
+    Column("by_key", Text),
+    Column("outcome", Text),
+    Column("reason", Text),
+    Column("correction", LargeBinary),
+)
+
+score_links = Table(
+    "score_links",
+    metadata,
+    Column("old_id", Uuid, primary_key=True),
+    Column("new_id", Uuid),
+    Column("tenant_id", Uuid),
+    Column("dispute_id", Uuid),
+    Column("at", DateTime(timezone=True)),
+)
+
 bundle_events = Table(
     "bundle_events",
     metadata,

@@ -155,7 +155,7 @@ def _keep(service: Service, caller: Caller, connection: Connection, made: _Made,
         "request_id": record.request_id,
         "language": language.value,
     }
-    row = next_of_chain(connection, caller, told)
+    row = next_of_chain(connection, caller.tenant_id, told)
     sent = sealed(body, row, feature_snapshot_sha256=feature_snapshot(record.feature_values))
     kept = {
         "id": made.id,
@@ -176,7 +176,7 @@ def _keep(service: Service, caller: Caller, connection: Connection, made: _Made,
     }
     connection.execute(insert(decisions), kept)
     _keep_first_step(connection, caller, made)
-    add_to_chain(connection, caller, row, decision_id=made.id, decision_step=0)
+    add_to_chain(connection, caller.tenant_id, row, decision_id=made.id, decision_step=0)
     if decision.outcome is not Recommendation.DECLINE:
         claim(connection, made.id, {item.number: made.prints[item.number] for item in decision.items if item.is_eligible}, service.salt)
     note_lookup(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from credit.application import FIRST_DAY, LARGEST_AMOUNT, LAST_DAY, LONGEST_ID, LONGEST_TENOR, Product, StockKind
@@ -17,37 +17,43 @@ from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate, SupplierId, _Wire
 
 MOST_ITEMS = 200
 LONGEST_REASON = 2000
+_PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 
 
-def _number(value: str) -> str:
-    """Let only a number pass that can be compared: it has a letter or a digit."""
+def _readable(value: str) -> str:
+    """Let only a text pass that can be compared: it has a letter or a digit."""
     try:
         canonical_number(value)
     except OutOfRange:
-        raise PydanticCustomError("number_unreadable", "a number has a letter or a digit") from None
+        raise PydanticCustomError("text_unreadable", "a letter or a digit") from None
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("string_too_short", "not blank")
+def _whole(value: object) -> object:
+    """Take 5.0 for 5, as JSON does, where a float holds it exactly."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT else value
+
+
+def _in_bounds(value: date) -> date:
+    if not FIRST_DAY <= value <= LAST_DAY:
+        raise PydanticCustomError("day_out_of_bounds", "a day from 1970 to 2999")
     return value
 
 
-Text64 = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=SUPPLIER_ID_PATTERN), AfterValidator(_not_blank)]
-DocumentNumber = Annotated[Text64, AfterValidator(_number)]
-Fen = Annotated[int, Field(ge=0, le=LARGEST_AMOUNT)]
-FenAboveZero = Annotated[int, Field(ge=1, le=LARGEST_AMOUNT)]
-Day = Annotated[PlainDate, Field(ge=FIRST_DAY, le=LAST_DAY)]
-Ppm = Annotated[int, Field(ge=0, le=PPM)]
-TenorDays = Annotated[int, Field(ge=1, le=LONGEST_TENOR)]
+_EXACT = 2**53
+Text64 = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=SUPPLIER_ID_PATTERN), AfterValidator(_readable)]
+Fen = Annotated[int, Field(ge=0, le=LARGEST_AMOUNT), BeforeValidator(_whole)]
+FenAboveZero = Annotated[int, Field(ge=1, le=LARGEST_AMOUNT), BeforeValidator(_whole)]
+Day = Annotated[PlainDate, AfterValidator(_in_bounds)]
+Ppm = Annotated[int, Field(ge=0, le=PPM), BeforeValidator(_whole)]
+TenorDays = Annotated[int, Field(ge=1, le=LONGEST_TENOR), BeforeValidator(_whole)]
 BuyerId = Annotated[Text64, Field(description="Who owes or ordered, one id for one buyer: its code in the register, or the platform's id.")]
 
 
 class InvoiceNamed(_Wire):
     """An invoice of the supplier on one buyer, or an electronic voucher."""
 
-    number: DocumentNumber
+    number: Text64
     buyer_id: BuyerId
     amount: Annotated[FenAboveZero, Field(description="Face value, fen.")]
     issued_on: Day
@@ -68,12 +74,12 @@ class InvoiceNamed(_Wire):
 class OrderNamed(_Wire):
     """An order that a buyer has placed and the supplier has yet to deliver."""
 
-    number: DocumentNumber
+    number: Text64
     buyer_id: BuyerId
     amount: Annotated[FenAboveZero, Field(description="Of the order, fen.")]
     ordered_on: Day
     promised_on: Annotated[Day, Field(description="When it is to be delivered.")]
-    payment_days: Annotated[int, Field(ge=0, le=LONGEST_TENOR, description="From delivery to payment.")]
+    payment_days: Annotated[int, Field(ge=0, le=LONGEST_TENOR, description="From delivery to payment."), BeforeValidator(_whole)]
     is_confirmed: Annotated[bool, Field(description="The buyer has confirmed the order.")]
     is_cancelled: bool = False
     is_delivered: bool = False
@@ -88,7 +94,7 @@ class OrderNamed(_Wire):
 class LotNamed(_Wire):
     """A lot of stock to be pledged, by its warehouse receipt."""
 
-    number: Annotated[DocumentNumber, Field(description="Of the warehouse receipt.")]
+    number: Annotated[Text64, Field(description="Of the warehouse receipt.")]
     received_on: Annotated[Day, Field(description="The day on the receipt.")]
     category: Text64
     kind: Annotated[StockKind, Field(description="How readily it turns to money; each kind has its haircut.")]
@@ -103,7 +109,7 @@ class LotNamed(_Wire):
     @model_validator(mode="after")
     def _value_in_bounds(self) -> Self:
         if self.quantity * self.unit_price > LARGEST_AMOUNT:
-            raise PydanticCustomError("less_than_equal", "a lot's value is at most CNY 10 trillion")
+            raise PydanticCustomError("value_out_of_bounds", "a lot's value is at most CNY 10 trillion")
         return self
 
 
@@ -111,8 +117,19 @@ Named = InvoiceNamed | OrderNamed | LotNamed
 LISTS: dict[Product, str] = {Product.RECEIVABLES: "invoices", Product.PURCHASE_ORDERS: "orders", Product.STOCK: "lots"}
 
 
+_LISTS_SCHEMA: list[Any] = [
+    {
+        "properties": {"product": {"const": product.value}, **{each: {"maxItems": 0} for each in LISTS.values()}, name: {"minItems": 1}},
+        "required": [name],
+    }
+    for product, name in LISTS.items()
+]
+
+
 class DecisionRequest(_Wire):
     """An application for a financing against named invoices, orders or stock."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _LISTS_SCHEMA})
 
     supplier_id: SupplierId
     as_of: Annotated[
@@ -159,14 +176,27 @@ class ProposedTerms(_Wire):
     tenor_days: TenorDays
 
 
+_NONE = {"type": "null"}
+_PROPOSALS_SCHEMA: list[Any] = [
+    {"properties": {"act": {"enum": [act.value for act in Act if act is not Act.PROPOSE]}, "outcome": _NONE, "terms": _NONE}},
+    {"properties": {"act": {"const": "propose"}, "outcome": {"const": "decline"}, "terms": _NONE}, "required": ["outcome"]},
+    {
+        "properties": {"act": {"const": "propose"}, "outcome": {"const": "approve"}, "terms": {"type": "object"}},
+        "required": ["outcome", "terms"],
+    },
+]
+
+
 class StepRequest(_Wire):
     """A step that a person takes on a decision."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _PROPOSALS_SCHEMA})
 
     act: Annotated[
         Act,
         Field(description="refer, accept, propose, confirm, reject; and of what was approved: take, withdraw, repay."),
     ]
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, description="Why; kept with the step.")]
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=_PLAIN_TEXT, description="Why; kept with the step.")]
     outcome: Annotated[Literal["approve", "decline"] | None, Field(description="What is proposed; with propose only.")] = None
     terms: Annotated[ProposedTerms | None, Field(description="The terms proposed; with the outcome approve only.")] = None
 

@@ -120,7 +120,7 @@ def _keep(caller: Caller, connection: Connection, file: DecisionFile, case: Case
     terms = _terms_text(step)
     told = KeptStepRow(number, step.act.value, step.by, step.at, step.reason, case.stage, exposure(case), step)
     raw = json.dumps(step_body(file.decision_id, told).model_dump(mode="json"), ensure_ascii=False, allow_nan=False).encode()
-    row = next_of_chain(connection, caller, audited_step(file.decision_id, case) | _occasion(caller, request_id, raw))
+    row = next_of_chain(connection, caller.tenant_id, audited_step(file.decision_id, case) | _occasion(caller, request_id, raw))
     kept = {
         "tenant_id": caller.tenant_id,
         "decision_id": file.decision_id,
@@ -136,7 +136,7 @@ def _keep(caller: Caller, connection: Connection, file: DecisionFile, case: Case
         "exposure": told.exposure,
     }
     connection.execute(insert(decision_steps), kept)
-    add_to_chain(connection, caller, row, decision_id=file.decision_id, decision_step=number)
+    add_to_chain(connection, caller.tenant_id, row, decision_id=file.decision_id, decision_step=number)
     return StoredAnswer(f"/v1/decisions/{file.decision_id}/steps", 201, language.value, sealed(raw, row))
 
 

@@ -2,7 +2,7 @@
 
 The framework's parser takes NaN and Infinity, keeps the last of two equal keys, and answers deep nesting or lone surrogates with a
 failure of its own. Here every such body is refused with a stable code before a model sees it. What passes is strict RFC 8259 in UTF-8
-without a byte-order mark, at most `MAX_BYTES` long and `MAX_DEPTH` deep.
+without a byte-order mark, at most `MAX_BYTES` long (more where a file comes with it) and `MAX_DEPTH` deep.
 """
 
 import json
@@ -30,11 +30,11 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def json_body(model: type[Body]) -> Callable[[Request], object]:
-    """Return a dependency that reads the body strictly and validates it as ``model``."""
+def json_body(model: type[Body], most: int = MAX_BYTES) -> Callable[[Request], object]:
+    """Return a dependency that reads a body of at most so many bytes strictly and validates it as ``model``."""
 
     async def read(request: Request) -> Body:
-        raw = await read_json(request)
+        raw = await read_json(request, most)
         parse_strictly(raw)
         try:
             return model.model_validate_json(raw)

@@ -16,6 +16,7 @@ from serving.access.caller import SCOPES_OF, TenantKind
 from serving.access.tiers import body_within
 from serving.assess import Assessment, assess, assess_row
 from serving.batches.results import COLUMNS, Page, csv_lines, flat_rows
+from serving.disputes.examples import DISPUTE_PATHS, dispute_examples
 from serving.evidence.example import FEATURE, evidence_example
 from serving.explain import Occasion, current_model, score_body
 from serving.histories.example import history_example
@@ -25,6 +26,8 @@ from serving.http.refusals import FieldError
 from serving.schemas import Purpose, ScoreBody
 from serving.service import Service
 from serving.store import feature_snapshot
+from serving.webhooks.endpoints import AT_MOST as WEBHOOKS_AT_MOST
+from serving.webhooks.examples import WEBHOOK_PATHS, webhook_examples
 
 NOBODY = "S-EXAMPLE"
 _USUAL_COUNTS = (12.0, 120.0, 110.0, 45.0)
@@ -35,6 +38,7 @@ _ID = uuid.UUID("6f1d2f6e-58a2-4c8e-9a0b-2f4f0c6f8a11")
 _BANK = uuid.UUID("0d9f3a52-7c1e-4b8d-9e6a-3f2b1c0d4e5f")
 _CONSENT = uuid.UUID("a3c5e7f9-1b2d-4e6f-8a0b-c1d2e3f4a5b6")
 _ERRORS = "row,column,code,remedy\r\n2,supplier_id,missing,This field is required.\r\n"
+_AS_IT_STANDS = {"disputed": False, "supersedes": None, "superseded_by": None}
 _REQUEST_ID = "b0c9a7e4d2f14f0c8a6b5e3d1c2f4a68"
 
 
@@ -49,7 +53,7 @@ def request_example(service: Service) -> dict[str, Any]:
 
 def score_example(service: Service) -> dict[str, Any]:
     """Return the answer to `request_example` as a bank with a consent gets it; its ids and its place in the audit are made up."""
-    return told_example(score_body_example(service), service)
+    return told_example(score_body_example(service), service) | _AS_IT_STANDS
 
 
 def score_body_example(service: Service) -> ScoreBody:
@@ -112,6 +116,8 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/batches/{batch_id}", "get"): _batch_example(service, is_finished=True),
         ("/v1/batches/{batch_id}/results", "get"): b"".join(csv_lines(flat_rows(_one_page(score)), tuple(COLUMNS))).decode("utf-8-sig"),
         ("/v1/batches/{batch_id}/errors", "get"): _ERRORS,
+        **webhook_examples(given),
+        **dispute_examples(given, supplier),
         ("/v1/operations/bundle", "get"): {"in_service": in_service, "events": [event]},
         ("/v1/operations/bundle", "post"): in_service | {"former": in_service, "changed": False},
         ("/metrics", "get"): "lianxin_scores_total 1.0\n",
@@ -151,7 +157,7 @@ def batch_file_example(service: Service) -> str:
 
 def path_examples() -> dict[str, tuple[str, str]]:
     """Return an example and a description of every id in a path."""
-    return {
+    own = {
         "score_id": (str(_ID), "The `id` of a score."),
         "batch_id": (str(_ID), "The `id` of a batch."),
         "purpose": (Purpose.PORTFOLIO_REVIEW.value, "What the scores are for; kept with each."),
@@ -161,6 +167,7 @@ def path_examples() -> dict[str, tuple[str, str]]:
         "policy_id": ("8e1f0a9b-6c5d-4e3f-a2b1-0c9d8e7f6a5b", "The `id` of a policy."),
         "simulation_id": ("f0e1d2c3-b4a5-4968-8776-655443322110", "The `id` of a simulation."),
     }
+    return own | WEBHOOK_PATHS | DISPUTE_PATHS
 
 
 def instant(moment: datetime) -> str:
@@ -190,6 +197,7 @@ def problem_example(service: Service, status: int, code: str, language: Language
     """Return the body of a problem."""
     spoken = words(language)
     facts: dict[str, object] = {"latest": service.ledger.latest_as_of, "limit": 65536, "scope": "score:write", "seconds": 2, "found": 1}
+    facts |= {"limit": WEBHOOKS_AT_MOST} if code == "webhooks_too_many" else {}
     field = _FIELDS.get(code)
     return {
         "type": f"/docs#{code}",

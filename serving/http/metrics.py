@@ -16,6 +16,7 @@ class Metrics:
         self._requests = Counter("lianxin_requests", "Requests answered.", labels, registry=self._registry)
         self._seconds = Histogram("lianxin_request_seconds", "Time to the answer.", ("route",), buckets=_SECONDS, registry=self._registry)
         self._scores = Counter("lianxin_scores", "Scores made, replays not counted.", registry=self._registry)
+        self._disputes = Gauge("lianxin_disputes", "Disputes without a decision, all and overdue.", ("state",), registry=self._registry)
         of_decision = ("product", "outcome")
         self._decisions = Counter("lianxin_decisions", "Decisions recommended, replays not counted.", of_decision, registry=self._registry)
         self._steps = Counter("lianxin_decision_steps", "Steps taken on decisions.", ("act",), registry=self._registry)
@@ -29,13 +30,18 @@ class Metrics:
 
     def request(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request; what met no route is counted under ``none``, so that paths made up by callers add no series."""
-        known = method if method in ("GET", "HEAD", "POST") else "other"
+        known = method if method in ("GET", "HEAD", "POST", "DELETE") else "other"
         self._requests.labels(known, route or "none", str(status)).inc()
         self._seconds.labels(route or "none").observe(seconds)
 
     def score(self) -> None:
         """Count a score."""
         self._scores.inc()
+
+    def disputes(self, undecided: int, overdue: int) -> None:
+        """Tell how many disputes are undecided, and of how many of them the day has passed."""
+        self._disputes.labels("undecided").set(undecided)
+        self._disputes.labels("overdue").set(overdue)
 
     def decision(self, product: str, outcome: str) -> None:
         """Count a decision."""

@@ -13,6 +13,8 @@ from serving.bank_policies.examples import policy_answers, policy_requests
 from serving.batches.rows import PARQUET
 from serving.decisions.examples import decision_answers, decision_request_example, step_request_example
 from serving.decisions.requests import DecisionRequest, StepRequest
+from serving.disputes.bodies import AnswerRequest, DisputeRequest
+from serving.disputes.examples import answer_request_example, dispute_request_example
 from serving.histories.bodies import HistoryRequest
 from serving.histories.example import history_request_example
 from serving.http.examples import (
@@ -30,6 +32,8 @@ from serving.http.problems import PROBLEM_TYPE
 from serving.schemas import Problem, ScoreRequest
 from serving.service import Service
 from serving.swap.bodies import BundleRequest
+from serving.webhooks.bodies import WebhookRequest
+from serving.webhooks.examples import webhook_request_example
 
 DESCRIPTION: Final = (
     "Scores of suppliers from their orders, deliveries and reviews, each with its reasons, and the financing decisions that rest on them. "
@@ -40,7 +44,7 @@ DESCRIPTION: Final = (
 )
 SENT: Final[tuple[type[BaseModel], ...]] = (
     ScoreRequest, ConsentRequest, HistoryRequest, DecisionRequest, StepRequest, BundleRequest, PolicyRequest, SimulationRequest,
-    ActivationRequest,
+    ActivationRequest, WebhookRequest, DisputeRequest, AnswerRequest,
 )  # fmt: skip
 """Bodies of requests that the framework does not describe itself: it does not read them."""
 _FAILURES: Final = ((500, "internal"), (503, "not_ready"))
@@ -155,6 +159,27 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
     ("/v1/consents", "post"): ((404, "bank_unknown"), *_CREATE),
     ("/v1/consents/{consent_id}", "get"): ((404, "consent_unknown"), *_ALWAYS),
     ("/v1/consents/{consent_id}/withdrawal", "post"): ((404, "consent_unknown"), *_ALWAYS),
+    ("/v1/webhooks", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks", "post"): ((422, "webhook_url_refused"), (422, "webhooks_too_many"), *_CREATE),
+    ("/v1/webhooks/{webhook_id}", "get"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}", "delete"): ((404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/secret", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/test", "post"): ((400, "idempotency_key_missing"), (404, "webhook_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages", "get"): ((404, "webhook_unknown"), (422, "validation_failed"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}", "get"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/webhooks/{webhook_id}/messages/{message_id}/replay", "post"): ((404, "webhook_unknown"), (404, "message_unknown"), *_ALWAYS),
+    ("/v1/disputes", "get"): ((422, "validation_failed"), *_ALWAYS),
+    ("/v1/disputes", "post"): ((404, "score_unknown"), (422, "row_unknown"), *_CREATE),
+    ("/v1/disputes/{dispute_id}", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/file", "get"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/review", "post"): ((404, "dispute_unknown"), *_ALWAYS),
+    ("/v1/disputes/{dispute_id}/decision", "post"): (
+        (404, "dispute_unknown"),
+        (409, "dispute_decided"),
+        (422, "correction_refused"),
+        *_BODY,
+        *_ALWAYS,
+    ),
     ("/v1/lookups", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/v1/operations/bundle", "get"): _ALWAYS,
     ("/v1/operations/bundle", "post"): (
@@ -216,7 +241,7 @@ def _problem_response(service: Service, status: int, codes: list[str]) -> dict[s
 
 def _put_examples(schema: dict[str, Any], service: Service) -> None:
     """Add the requests' bodies, and the examples of what is sent and answered."""
-    bodies = {
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/scores": ("ScoreRequest", request_example(service)),
         "/v1/scores/history": ("HistoryRequest", history_request_example(service)),
         "/v1/consents": ("ConsentRequest", consent_request_example()),
@@ -224,6 +249,9 @@ def _put_examples(schema: dict[str, Any], service: Service) -> None:
         "/v1/decisions/{decision_id}/steps": ("StepRequest", step_request_example()),
         "/v1/operations/bundle": ("BundleRequest", bundle_request_example(service)),
         **policy_requests(service),
+        "/v1/webhooks": ("WebhookRequest", webhook_request_example()),
+        "/v1/disputes": ("DisputeRequest", dispute_request_example()),
+        "/v1/disputes/{dispute_id}/decision": ("AnswerRequest", answer_request_example()),
     }
     for path, (name, example) in bodies.items():
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}, "example": example}}

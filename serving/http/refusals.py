@@ -100,6 +100,38 @@ class CrossSiteRefused(ServiceRefusal):
     """A form was sent from another site."""
 
 
+class WebhookUrlRefused(ServiceRefusal):
+    """A webhook's URL is not of the form that is sent to, or leads to an address that is not public."""
+
+
+class WebhookUnknown(ServiceRefusal):
+    """The tenant has no webhook of that id, or it is removed."""
+
+
+class WebhooksTooMany(ServiceRefusal):
+    """The tenant has as many webhooks as it may; ``limit`` among the facts says how many."""
+
+
+class MessageUnknown(ServiceRefusal):
+    """The webhook has no message of that id."""
+
+
+class DisputeUnknown(ServiceRefusal):
+    """There is no dispute of that id among those the caller may see, or it has no file."""
+
+
+class DisputeDecided(ServiceRefusal):
+    """The dispute is decided already, otherwise or by another."""
+
+
+class RowUnknown(ServiceRefusal):
+    """No such row went into the score."""
+
+
+class CorrectionRefused(ServiceRefusal):
+    """A decision brings no correction where it must or one where it must not, or one of another row, or one the ledger cannot take."""
+
+
 class ScoreUnknown(ServiceRefusal):
     """There is no score of that id."""
 

@@ -52,9 +52,15 @@ class Addresses:
 
 
 def report_html(
-    report: CreditReport, language: Language, *, warnings: Sequence[Notice], looks: Looks | None, addresses: Addresses | None
+    report: CreditReport,
+    language: Language,
+    *,
+    warnings: Sequence[Notice],
+    looks: Looks | None,
+    addresses: Addresses | None,
+    is_disputed: bool = False,
 ) -> str:
-    """Set the report in type; without addresses it is for paper and leads nowhere."""
+    """Set the report in type; without addresses it is for paper and leads nowhere. ``is_disputed`` while a dispute is open."""
     bars = BARS if addresses else BARS_ON_PAPER
     top, others = report.parts[:bars], report.parts[bars:]
     form = shown_zh if language is Language.ZH_CN else shown_en
@@ -68,6 +74,8 @@ def report_html(
         "warnings": warnings,
         "looks": looks,
         "addresses": addresses,
+        "is_disputed": is_disputed,
+        "is_own": looks is not None and looks.is_whole,
         "top_parts": top,
         "rest": {"count": len(others), "points": sum((part.points for part in others), Decimal(0))},
         "tables": [[evidence_table(evidence, language) for evidence in reason.evidence] for reason in report.reasons],

@@ -17,6 +17,7 @@ from serving.access.caller import Caller, Scope, TenantKind
 from serving.access.consents import Permit, newest_lookups, open_banks, permit
 from serving.access.tiers import reaches, report_within
 from serving.assess import assess, refuse_later_as_of
+from serving.disputes.standing import is_disputed
 from serving.evidence.page import evidence_html
 from serving.explain import warnings_of
 from serving.http.languages import Language
@@ -64,13 +65,13 @@ def show_report(
 ) -> Response:
     """Show the credit report of a supplier, by its leave; without a purpose, a bank looks at an application and a supplier at itself."""
     wanted, language = _Wanted(supplier_id, as_of, purpose), language_of(request, lang)
-    leave, looks = _look(service, caller, wanted)
+    leave, looks, disputed = _look(service, caller, wanted)
     report, warnings = _gather(service, leave, wanted, language)
     spoken = {"lang": "zh" if language is Language.ZH_CN else "en"}
     addresses = Addresses(
         wanted.at("/report"), wanted.at("/report.pdf", **spoken).rstrip("&"), wanted.at("/evidence/FEATURE", **spoken).rstrip("&")
     )
-    return html_response(report_html(report, language, warnings=warnings, looks=looks, addresses=addresses), language)
+    return html_response(report_html(report, language, warnings=warnings, looks=looks, addresses=addresses, is_disputed=disputed), language)
 
 
 @router.get("/report.pdf/{supplier_id:path}")
@@ -85,9 +86,9 @@ def print_report(
 ) -> Response:
     """Send the same report as PDF."""
     wanted, language = _Wanted(supplier_id, as_of, purpose), language_of(request, lang)
-    leave, looks = _look(service, caller, wanted)
+    leave, looks, disputed = _look(service, caller, wanted)
     report, warnings = _gather(service, leave, wanted, language)
-    printed = report_pdf(report_html(report, language, warnings=warnings, looks=looks, addresses=None), language)
+    printed = report_pdf(report_html(report, language, warnings=warnings, looks=looks, addresses=None, is_disputed=disputed), language)
     headers = {"Content-Language": language.value, "Content-Disposition": f'inline; filename="credit-report-{report.as_of}.pdf"'}
     return Response(printed, 200, headers, "application/pdf")
 
@@ -108,7 +109,7 @@ def show_evidence(
     wanted, language = _Wanted(supplier_id, as_of, purpose), language_of(request, lang)
     if feature not in service.bundle.names:
         raise FeatureUnknown
-    leave, _ = _look(service, caller, wanted)
+    leave, _, _ = _look(service, caller, wanted)
     if not reaches(leave.tier, feature_named(feature).name):
         raise EvidenceWithheld
     day = as_of or service.ledger.latest_as_of
@@ -118,8 +119,8 @@ def show_evidence(
     return html_response(evidence_html(found, supplier_id, day, leave.tier, language, after=after, here=here, back=back), language)
 
 
-def _look(service: Service, caller: Caller, wanted: _Wanted) -> tuple[Permit, Looks]:
-    """Return by what leave the caller looks, writing the look down, and who looked so far."""
+def _look(service: Service, caller: Caller, wanted: _Wanted) -> tuple[Permit, Looks, bool]:
+    """Return by what leave the caller looks, writing the look down, who looked so far, and whether a dispute is open."""
     if Scope.REPORT_READ not in caller.scopes:
         raise ScopeMissing(scope=Scope.REPORT_READ.value)
     is_own = caller.kind is TenantKind.SUPPLIER
@@ -129,7 +130,8 @@ def _look(service: Service, caller: Caller, wanted: _Wanted) -> tuple[Permit, Lo
         note_lookup(
             connection, caller.tenant_id, "report", supplier_id=wanted.supplier_id, purpose=purpose.value, consent_id=leave.consent_id
         )
-        return leave, _looks(connection, service, wanted.supplier_id, is_whole=is_own)
+        looks = _looks(connection, service, wanted.supplier_id, is_whole=is_own)
+        return leave, looks, is_disputed(connection, wanted.supplier_id)
 
 
 def _looks(connection: Connection, service: Service, supplier_id: str, *, is_whole: bool) -> Looks:

@@ -70,7 +70,10 @@ def create_score(
 
 @router.get("/{score_id}", response_model=KeptScore, response_description="The score", summary="Read a score again")
 def read_score(service: InService, caller: Annotated[Caller, Security(caller_of, scopes=[Scope.SCORE_READ])], score_id: str) -> Response:
-    """Return a score as it was first given, byte for byte."""
+    """Return a score as it was first given, byte for byte, unless something became true since.
+
+    `disputed` says whether a dispute of the supplier is open now, `superseded_by` which score took this one's place after a correction.
+    """
     try:
         wanted = uuid.UUID(score_id)
     except ValueError:

@@ -84,4 +84,8 @@ def note_event(
     with store.begin(caller) as connection:
         values = {"tenant_id": caller.tenant_id, "name": name, "bundle_sha256": bundle_sha256, "version": version}
         connection.execute(insert(bundle_events), values | {"outcome": outcome, "code": code, "reason": reason})
-        add_to_chain(connection, caller, next_of_chain(connection, caller, told | {"key": caller.prefix, "request_id": request_id}))
+        add_to_chain(
+            connection,
+            caller.tenant_id,
+            next_of_chain(connection, caller.tenant_id, told | {"key": caller.prefix, "request_id": request_id}),
+        )

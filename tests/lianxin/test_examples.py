@@ -55,6 +55,7 @@ def test_every_command_has_an_example() -> None:
         "score",
         "explain",
         "advise",
+        "report",
     ):
         assert any(example.startswith(command) for example in told), command
     assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
@@ -128,6 +129,8 @@ def test_example_of_the_service_starts_answers_and_stops(folder: Path) -> None:
         (["score", "nowhere", "nowhere", "--as-of", "2026-01-01", "--out", "s.parquet"], 1, "nowhere"),
         (["advise", "nowhere", "nowhere", "S", "--as-of", "2026-01-01"], 1, "nowhere"),
         (["advise", "nowhere", "nowhere", "S"], 2, "--as-of"),
+        (["report", "nowhere", "nowhere", "S", "--as-of", "2026-01-01", "--pdf", "f.pdf"], 1, "nowhere"),
+        (["report", "nowhere", "nowhere", "--as-of", "2026-01-01", "--pdf", "f.pdf"], 2, "--all"),
         (["simulate", "--suppliers", "3", "--months", "48", "out"], 1, "suppliers"),
         (["serve", "--bundle", "nowhere", "--ledger", "nowhere"], 1, "nowhere"),
         (["ledger"], 2, "build"),

@@ -55,6 +55,7 @@ UNSAFE: dict[str, dict[str, Any]] = {
     "session_long": settings(session_minutes=61),
     "token_long": settings(token_minutes=16),
     "rate_unlimited": settings(rate_burst=10_001),
+    "webhooks_to_any_address": settings(webhooks_to_any_address=True),
     "secrets_readable": {"file_modes": {Path("credentials.json"): 0o640}},
     "runs_as_root": {"is_root": True},
     "debug_on": {"debug": True},

@@ -118,7 +118,7 @@ def test_a_look_at_rows_is_seen_and_needs_a_live_consent(
     [
         ("{id}/evidence/no_such", 404, "feature_unknown"),
         ("{id}/evidence/<script>", 404, "feature_unknown"),
-        (f"{uuid.uuid4()}/evidence/orders_count_90d", 404, "score_unknown"),
+        ("354a741c-f4f1-437e-b3df-d40301751f42/evidence/orders_count_90d", 404, "score_unknown"),
         ("x/evidence/orders_count_90d", 404, "score_unknown"),
         ("{id}/evidence/orders_count_90d?after=-1", 422, "validation_failed"),
         ("{id}/evidence/orders_count_90d?limit=0", 422, "validation_failed"),

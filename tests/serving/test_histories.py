@@ -127,7 +127,7 @@ def test_what_was_not_handed_over_is_missing_and_named(client: Client, example: 
     assert values["orders_count_90d"] == 3.0
     assert values["invoices_count_90d" if "invoices_count_90d" in values else "network_lone_share_365d"] is None
     assert values["network_lone_share_365d"] is None
-    assert told["rights"] == {"report_url": None}
+    assert told["rights"] == {"report_url": None, "dispute_url": None, "human_review_url": None, "automated_only": True}
     assert told["consent_ref"] is None
     assert told["history"]["rows"] == {table: len(rows) for table, rows in example["history"].items()}
     assert told["data_quality"]["validity"] == 1.0

@@ -82,11 +82,12 @@ def test_every_step_goes_down_and_up_again_empty_of_what_it_made(moved: Any) -> 
         " UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
     seen = {}
-    for target in ("0001", "0002", "0003", "0004", "0005", "0006", "0010", "0007", "0011"):
+    targets = [f"{number:04d}" for number in range(1, 12)]
+    for target in targets:
         migrate_tables(moved, APP_ROLE, target)
         with create_engine(moved, poolclass=NullPool).connect() as connection:
             seen[target] = set(connection.execute(listed).scalars())
-    for target in ("0007", "0010", "0006", "0005", "0004", "0003", "0002", "0001"):
+    for target in targets[-2::-1]:
         migrate_tables(moved, APP_ROLE, target, down=True)
         with create_engine(moved, poolclass=NullPool).connect() as connection:
             assert set(connection.execute(listed).scalars()) == seen[target]

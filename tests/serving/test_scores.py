@@ -64,7 +64,12 @@ def test_the_answer_is_what_assess_says(client: Client, bundle: ScoringBundle, l
     assert body["known_at"] == f"{ledger.latest_as_of.isoformat()}T00:00:00+08:00"
     assert body["model"]["bundle_sha256"] == bundle.content_hash
     assert body["model"]["approved_by"] == "tests"
-    assert body["rights"] == {"report_url": f"/report/{supplier}?as_of={ledger.latest_as_of.isoformat()}"}
+    assert body["rights"] == {
+        "report_url": f"/report/{supplier}?as_of={ledger.latest_as_of.isoformat()}",
+        "dispute_url": f"/disputes/new?as_of={ledger.latest_as_of.isoformat()}",
+        "human_review_url": f"/disputes/new?as_of={ledger.latest_as_of.isoformat()}&kind=human_review",
+        "automated_only": True,
+    }
     assert "report_url" not in body
     assert [reason["text"] for reason in body["reasons"]] == [reason.text_en for reason in found.reasons]
 

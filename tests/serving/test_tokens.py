@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -220,10 +221,16 @@ def test_the_forger_begins_with_a_true_token(app: FastAPI, key: str) -> None:
     assert use(app, forger.own()).status_code == 200
 
 
+def _nobody_is_asked(*_: object) -> None:
+    pytest.fail("a token led to a connection")
+
+
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_token_is_refused_and_nothing_is_told(app: FastAPI, key: str, name: str) -> None:
+def test_a_forged_token_is_refused_and_nothing_is_told(app: FastAPI, key: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     forged = FORGED[name](Forger(app.state.service.tokens, prefix(key)))
     plain = Client(app, Accept_Language="en").get("/v1/models/current")
+    monkeypatch.setattr(socket, "getaddrinfo", _nobody_is_asked)
+    monkeypatch.setattr(socket.socket, "connect", _nobody_is_asked)
     answer = use(app, forged)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == PROBLEM_TYPE

@@ -29,6 +29,7 @@ def known_ids(world: World) -> dict[str, list[str]]:
     return {
         "path.score_id": [*world.scores["bank"].values(), *world.scores["supplier"].values()],
         "path.decision_id": list(world.decisions.values()),
+        "path.feature": ["fulfilment_late_ratio_180d", "invoices_overdue_ratio_90d", "network_core_share_365d", "no_such_feature"],
         "path.consent_id": list(world.consents.values()),
         "body.supplier_id": list(world.suppliers.values()),
         "body.bank_id": list(world.bank_ids.values()),

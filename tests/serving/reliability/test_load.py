@@ -89,7 +89,7 @@ def test_ten_times_the_limit_is_refused_in_order_and_soon_over(
     began = time.monotonic()
     threads = load.start()
     time.sleep(seconds)
-    with httpx.Client() as other:
+    with httpx.Client(timeout=30) as other:
         assert other.get(f"{worker.url}/v1/models/current", headers=world.headers["other"]).status_code == 200
     load.end(threads)
     ended = time.monotonic()
@@ -98,7 +98,7 @@ def test_ten_times_the_limit_is_refused_in_order_and_soon_over(
     assert not load.broken
     assert statuses.count(201) <= 4 + rate * (ended - began) + 1
     assert all(1 <= int(answer.headers["retry-after"]) <= 5 for answer in load.answers if answer.status_code == 429)
-    with httpx.Client() as client:
+    with httpx.Client(timeout=30) as client:
         while client.get(f"{worker.url}/v1/models/current", headers=world.headers["own"]).status_code == 429:
             time.sleep(0.05)
     recovered = time.monotonic() - ended

@@ -9,7 +9,7 @@ from alembic import op
 from serving.database.migrations.grantee import app_role, grant_function, make_append_only
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
