@@ -30,7 +30,7 @@ _ROWS = text("""
     SELECT live.supplier_id, live.tier, last.id AS score_id, last.as_of, last.bundle_sha256,
            (last.headline #>> '{score,points}')::float8 AS points, last.headline #>> '{score,grade}' AS grade,
            (last.headline #>> '{score,pd_12m}')::float8 AS pd,
-           coalesce((last.headline ->> 'disputed')::boolean, false) AS is_disputed,
+           last.id IS NOT NULL AND is_disputed(live.supplier_id, NULL) AS is_disputed,
            ARRAY(SELECT told ->> 'code' FROM jsonb_array_elements(last.headline -> 'warnings') AS told) AS codes,
            (SELECT (headline #>> '{score,points}')::float8 FROM scores AS earlier
             WHERE earlier.tenant_id = :tenant AND earlier.supplier_id = live.supplier_id AND earlier.as_of < last.as_of

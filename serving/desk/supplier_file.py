@@ -19,6 +19,7 @@ from serving.access.tiers import reaches
 from serving.decisions.reading import DecisionFilter, DecisionLine, list_decisions
 from serving.desk.frame import Desk
 from serving.desk.portfolio import shows_name
+from serving.disputes.standing import standing_of
 from serving.explain import catalog_entry, in_words
 from serving.http.languages import words
 from serving.http.refusals import ConsentMissing, ScoreUnknown
@@ -141,6 +142,8 @@ def read_supplier(desk: Desk, connection: Connection, supplier_id: str, score_id
     history = tuple(PastScore(*row) for row in connection.execute(_HISTORY, asked))
     newest = history[0].score_id if history else None
     record = find_score(connection, supplier_id, score_id) if score_id else (newest and find_score(connection, supplier_id, newest))
+    if record:
+        record = replace(record, body=standing_of(connection, supplier_id, record.score_id).shown_in(record.body))
     note_look(connection, caller, supplier_id, leave, purpose, record.score_id if record else None)
     decided: Sequence[DecisionLine] = ()
     if desk.may(Scope.DECISION_READ):

@@ -13,8 +13,8 @@ from serving.batches.bodies import ErrorFormat, ResultFormat
 from serving.batches.rows import PARQUET
 from serving.database.tables import batches
 from serving.desk.frame import Desk, InDesk, form_key, path_of, refuse_foreign_form, refuse_other_site
-from serving.desk.upload import read_multipart
-from serving.http.body import MAX_BYTES
+from serving.disputes.form import MEDIA_TYPE, parse_form
+from serving.http.body import MAX_BYTES, read_bytes
 from serving.http.problems import told_error
 from serving.http.refusals import BatchUnreadable, TooManyBatches
 from serving.routes.batches import MAX_UPLOAD_BYTES, create_batch, read_errors, read_one, read_results
@@ -32,9 +32,12 @@ FileSent = tuple[Mapping[str, str], bytes]
 async def sent_file(request: Request, service: InService) -> FileSent:
     """Return the fields and the file of the upload's form, once it is known to be of this session."""
     refuse_other_site(request)
-    fields, file = await read_multipart(request, MAX_UPLOAD_BYTES + MAX_BYTES)
+    raw = await read_bytes(request, MEDIA_TYPE, MAX_UPLOAD_BYTES + MAX_BYTES)
+    parts = dict(parse_form(raw, request.headers["content-type"]))
+    file = parts.pop("file", None)
+    fields = {name: part.text for name, part in parts.items()}
     refuse_foreign_form(request, service, fields)
-    return fields, file
+    return fields, file.data if file else b""
 
 
 @router.get("")
