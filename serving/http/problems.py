@@ -310,7 +310,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only.
+
+    A place with a name of its own is not also the place of an id.
+    """
+    own = request.app.openapi()["paths"].get(request.url.path)
+    if own:
+        return ", ".join(sorted(method.upper() for method in (*own, *(["head"] if "get" in own else []))))
     places = [route for route in request.app.routes if not isinstance(route, Mount)]
     found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
     return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])
@@ -323,6 +329,7 @@ async def _on_database(request: Request, error: Exception) -> Response:
 
 
 def language_of(request: Request, chosen: str | None = None) -> Language:
-    """Return the language of an answer: the one asked for by name, else the one the header likes best."""
+    """Return the language of an answer: the one asked for by name, the one the desk settled on, else the one the header likes best."""
     named = {"zh": Language.ZH_CN, "en": Language.EN}
-    return named.get(chosen or "") or choose_language(request.headers.get("accept-language"))
+    settled: Language | None = getattr(request.state, "language", None)
+    return named.get(chosen or "") or settled or choose_language(request.headers.get("accept-language"))
