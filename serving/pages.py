@@ -23,12 +23,13 @@ _ENVIRONMENT.filters["tojson_plain"] = lambda value: json.dumps(value, ensure_as
 def render(template: str, language: Language, **values: Any) -> str:
     """Return a template filled in.
 
-    Every template is given ``t`` (the words), ``language``, ``pick`` (which of a Chinese and English pair) and ``values``.
+    Every template is given ``t`` (the words), ``language``, ``lang`` (as addresses name it), ``pick`` (which of a Chinese and English
+    pair) and ``values``.
     """
     spoken = words(language)
     chosen = 0 if language is Language.ZH_CN else 1
     return _ENVIRONMENT.get_template(template).render(
-        t=spoken.text, words=spoken, language=language.value, pick=lambda pair: pair[chosen], **values
+        t=spoken.text, words=spoken, language=language.value, lang=("zh", "en")[chosen], pick=lambda pair: pair[chosen], **values
     )
 
 

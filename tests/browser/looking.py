@@ -9,24 +9,21 @@ from playwright.sync_api import Page
 
 SCREENSHOTS = Path(os.environ.get("LIANXIN_SCREENSHOTS", "work/screenshots"))
 PHONE, TABLET, DESKTOP, PAPER = 320, 768, 1280, 794
+SIZES = (PHONE, TABLET, PAPER, DESKTOP)
 _AXE = Axe()
 
 
-def look(page: Page, name: str, widths: tuple[int, ...] = (PHONE, TABLET, DESKTOP)) -> None:
-    """Take pictures at each width and on paper; nothing serious for axe-core, nothing beside the screen."""
-    for width in widths:
+def look(page: Page, name: str, sizes: tuple[int, ...] = SIZES) -> None:
+    """Take a picture at each size; nothing beside the screen, and nothing serious for axe-core on a phone and a desktop."""
+    for width in sizes:
+        page.emulate_media(media="print" if width == PAPER else "screen")
         page.set_viewport_size({"width": width, "height": 900})
         beside = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        picture(page, f"{name}-{width}")
+        picture(page, f"{name}-{'print' if width == PAPER else width}")
         assert beside <= 0, f"{name} at {width} px: {beside} px wider than the screen"
-        if width != TABLET:
+        if width in (PHONE, DESKTOP):
             found = accessibility(page)
             assert not found, f"{name} at {width} px:\n" + "\n".join(found)
-    page.set_viewport_size({"width": PAPER, "height": 1123})
-    page.emulate_media(media="print")
-    picture(page, f"{name}-print")
-    page.emulate_media(media="screen")
-    page.set_viewport_size({"width": DESKTOP, "height": 900})
 
 
 def picture(page: Page, name: str) -> None:

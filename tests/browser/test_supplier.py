@@ -47,6 +47,8 @@ def test_from_the_link_to_the_rows_and_the_paper(visit: Visit, served: Served, r
     printed = page.context.request.get(str(page.get_by_role("link", name="Download as PDF").get_attribute("href")))
     assert printed.headers["content-type"] == "application/pdf"
     assert printed.body().startswith(b"%PDF-")
+    page.get_by_role("link", name="My disputes").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     assert visitor.faults == []
 
 

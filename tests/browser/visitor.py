@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
-from tests.browser.looking import look
+from tests.browser.looking import DESKTOP, PHONE, SIZES, look
 
 MOST_BYTES = 150_000
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
@@ -33,7 +33,7 @@ class Visitor:
                 weight = _open(page, address)
                 assert page.locator("html").get_attribute("lang") == language
                 assert 0 < weight < MOST_BYTES, f"{name}: {weight:,} bytes"
-                look(page, f"{name}-{code}")
+                look(page, f"{name}-{code}", SIZES if code == "zh" else (PHONE, DESKTOP))
 
     @contextmanager
     def first_visit(self, language: str) -> Iterator[Page]:
@@ -61,7 +61,11 @@ class Visitor:
 def _open(page: Page, address: str) -> int:
     """Go to the page and return the bytes of everything that was sent for it."""
     sent: list[Request] = []
-    page.on("requestfinished", sent.append)
+
+    def note(request: Request) -> None:
+        sent.append(request)
+
+    page.on("requestfinished", note)
     page.goto(address)
     sizes = [request.sizes() for request in sent]
     return sum(each["responseHeadersSize"] + each["responseBodySize"] for each in sizes)

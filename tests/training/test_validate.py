@@ -22,6 +22,8 @@ from credit.policy import PolicyHistory
 from features.ledger import Ledger
 from features.read import RawTables, read_tables
 from lianxin import validate_command
+from tests.browser.chromium import chromium
+from tests.browser.looking import look
 from tests.training import drawn
 from training.bundle import ScoringBundle
 from training.pipeline import TrainResult
@@ -85,6 +87,18 @@ def test_the_bank_gets_the_same_hash_elsewhere_later_and_with_more_threads(world
     text = ours.json.read_text(encoding="utf-8")
     assert str(world.folder.parent) not in text
     assert json.loads(text) == dossier.document
+
+
+def test_the_page_is_read_in_a_browser(dossier: Dossier, tmp_path: Path) -> None:
+    page_at = write_dossier(dossier, tmp_path).html.as_uri()
+    with chromium() as browser:
+        page = browser.new_page()
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url))
+        page.on("console", lambda message: sent.append(message.text))
+        page.goto(page_at)
+        assert sent == [page_at]
+        look(page, "dossier")
 
 
 def test_the_trainers_own_numbers_come_out_again(world: World, dossier: Dossier) -> None:
