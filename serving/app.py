@@ -22,6 +22,7 @@ from serving.routes import (
     batches,
     consents,
     decisions,
+    desk,
     dispute_pages,
     disputes,
     documentation,
@@ -92,7 +93,7 @@ def create_app(
     app.state.worker = Worker(app.state.exchange, store)
     of_suppliers = (scores, evidence, histories, decisions, policies, batches, consents, lookups, disputes, webhooks)
     every = (*of_suppliers, oauth, models, health, operations, bundle_route)
-    for routes in (*every, report, pages, dispute_pages, documentation):
+    for routes in (*every, report, pages, desk, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.webhooks.addresses import Guard
@@ -41,6 +41,9 @@ class ServiceSettings(BaseSettings):
     """Refuse to start with anything that `lianxin doctor` finds unsafe."""
     secure_cookies: bool = False
     """Set this behind TLS, so that a browser sends the session over TLS only."""
+
+    mlflow_url: HttpUrl | None = None
+    """Where people open MLflow; the desk's pages link to the run of the model in service."""
 
     webhooks_to_any_address: bool = False
     """Send webhooks to private addresses too, such as this machine's own; for trying out only, never in production."""

@@ -26,6 +26,7 @@ from serving.store import Store
 from training.bundle import ScoringBundle
 
 KEPT_OF_DECISIONS = ("decision_policies", "decisions", "decision_steps")
+KEPT_OF_POLICIES = ("bank_policies", "policy_simulations", "policy_activations")
 KEPT_OF_BATCHES = ("batches", "batch_rows", "batch_outcomes", "batch_ends")
 KEPT_OF_DISPUTES = ("disputes", "dispute_events", "score_links")
 TENANT_TABLES = (
@@ -37,6 +38,7 @@ TENANT_TABLES = (
     "audit_anchors",
     "bundle_events",
     *KEPT_OF_DECISIONS,
+    *KEPT_OF_POLICIES,
     *KEPT_OF_BATCHES,
     "document_claims",
     *KEPT_OF_DISPUTES,
@@ -52,6 +54,7 @@ GUARDED = (
     "audit_anchors",
     "bundle_events",
     *KEPT_OF_DECISIONS,
+    *KEPT_OF_POLICIES,
     *KEPT_OF_BATCHES,
     *KEPT_OF_DISPUTES,
     "webhook_secrets",

@@ -41,6 +41,15 @@ class Sessions:
         prefix, _, ends = claim.partition(".")
         return prefix if int(ends) > self._clock() else None
 
+    def form_token(self, cookie: str) -> str:
+        """Return what a form of this session carries, so that another site cannot send it."""
+        return self._tag(f"form {cookie}")
+
+    def is_form_token(self, cookie: str | None, token: str | None) -> bool:
+        """Tell whether the token is the one of the forms of this session."""
+        sent = (token or "").encode("utf-8", "replace")
+        return cookie is not None and hmac.compare_digest(sent, self.form_token(cookie).encode())
+
     def issue_link(self, prefix: str) -> str:
         """Return a token that opens one session of this key, once, within an hour."""
         token = secrets.token_urlsafe(32)

@@ -176,7 +176,7 @@ class _Planner:
     def __call__(self, change: Change, target: Grade, proof: Proof | None) -> Plan:
         """Return the plan; refuse a promise that the scorer does not keep."""
         moved = {self.paths[lever].lever.name: position for lever, position in change.positions}
-        row = _changed(self.row, self.paths, moved)
+        row = changed_row(self.row, self.paths, moved)
         points, grade = _scored(self.bundle, row)
         if proof is not None and not _reaches(self.bundle, grade, target):
             told = f"the trees of {self.bundle.version} promise grade {target.name} and its scorer says {grade.name}"
@@ -209,11 +209,11 @@ class _Planner:
         return Step(path.lever.name, (words.zh, words.en), float(path.efforts[position]), numbers)
 
     def _held(self, other: ScoringBundle, row: Values, moved: dict[str, int], target: Grade) -> Held:
-        then = _scored(other, _changed(row, lever_paths(other.catalog, row, self.policy, self.months), moved))[1]
+        then = _scored(other, changed_row(row, lever_paths(other.catalog, row, self.policy, self.months), moved))[1]
         return Held(other.version, other.content_hash, _scored(other, row)[1], then, then.pd_to <= target.pd_to)
 
 
-def _changed(row: Values, paths: Sequence[LeverPath], moved: dict[str, int]) -> Values:
+def changed_row(row: Values, paths: Sequence[LeverPath], moved: dict[str, int]) -> Values:
     """Return the row with the levers at their positions; a lever that a model has no number of moves nothing there."""
     changed = row.copy()
     for path in paths:

@@ -1,6 +1,6 @@
 """In which language does the service answer, and where do its words come from?
 
-All words of pages and problems stand in ``locale/<language>/LC_MESSAGES/lianxin.po`` under stable keys, the same in both languages; they
+All words of pages and problems stand in ``locale/<language>/LC_MESSAGES/*.po`` under stable keys, the same in both languages; they
 are read once, through Babel, with no compile step. Numbers, dates and amounts are formatted by Babel too.
 """
 
@@ -75,9 +75,11 @@ class Words:
         """Read the words of the language."""
         self.language = language
         self.locale = Locale.parse(language.locale_name)
-        with (LOCALE_FOLDER / language.locale_name / "LC_MESSAGES" / "lianxin.po").open("rb") as stream:
-            catalogue = read_po(stream, locale=language.locale_name)
-        self._texts = {str(message.id): str(message.string) for message in catalogue if message.id}
+        self._texts: dict[str, str] = {}
+        for file in sorted((LOCALE_FOLDER / language.locale_name / "LC_MESSAGES").glob("*.po")):
+            with file.open("rb") as stream:
+                catalogue = read_po(stream, locale=language.locale_name)
+            self._texts |= {str(message.id): str(message.string) for message in catalogue if message.id}
 
     def keys(self) -> frozenset[str]:
         """Return the keys of all words."""

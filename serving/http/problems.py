@@ -323,6 +323,7 @@ async def _on_database(request: Request, error: Exception) -> Response:
 
 
 def language_of(request: Request, chosen: str | None = None) -> Language:
-    """Return the language of an answer: the one asked for by name, else the one the header likes best."""
+    """Return the language of an answer: the one asked for by name, the one the desk settled on, else the one the header likes best."""
     named = {"zh": Language.ZH_CN, "en": Language.EN}
-    return named.get(chosen or "") or choose_language(request.headers.get("accept-language"))
+    settled: Language | None = getattr(request.state, "language", None)
+    return named.get(chosen or "") or settled or choose_language(request.headers.get("accept-language"))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from serving.access.caller import Caller
+from serving.access.caller import Caller, TenantKind
 from serving.access.keys import authenticate, live_caller
 from serving.access.sessions import COOKIE, local_path
 from serving.http.body import read_bytes
@@ -19,7 +19,7 @@ from serving.schemas import SUPPLIER_ID_PATTERN
 from serving.service import InService, Service, admit
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
-_FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
+FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
 Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
 
 
@@ -48,7 +48,8 @@ async def lead_to_login(request: Request, error: Exception) -> Response:
 @router.get("/")
 def start(request: Request, service: InService, caller: InSession, lang: Lang = None) -> Response:
     """Show where to go from here."""
-    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=service.ledger.latest_as_of)
+    has_desk, latest = caller.kind is TenantKind.BANK, service.ledger.latest_as_of
+    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=latest, has_desk=has_desk)
 
 
 @router.get("/report")
@@ -80,7 +81,7 @@ async def log_in(request: Request, service: InService, lang: Lang = None) -> Res
     """Take the key from the form and begin a session."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSiteRefused
-    raw = await read_bytes(request, _FORM)
+    raw = await read_bytes(request, FORM)
     form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=8)
     next_page = local_path(form.get("next", [""])[0])
     try:

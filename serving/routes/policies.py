@@ -57,14 +57,14 @@ def create_policy(
     def keep(connection: Connection) -> StoredAnswer:
         return keep_policy(caller, connection, wanted.toml, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, _asked("/v1/policies", wanted), keep))
+    return answered(service.store.keep_once(caller, key, asked_as("/v1/policies", wanted), keep))
 
 
 @router.get("", response_model=PolicyPage, response_description="The policies", summary="List policies")
 def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit = 50) -> PolicyPage:
     """Return the policies your bank handed in, and which of them holds today; none does where the packaged one does."""
     with service.store.begin(caller) as connection:
-        found = list_policies(connection, after, limit, _today(service))
+        found = list_policies(connection, after, limit, today_of(service))
     return PolicyPage(items=[summary for _, summary in found], next=found[-1][0] if len(found) == limit else None)
 
 
@@ -72,7 +72,7 @@ def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit 
 def read_one(request: Request, service: InService, caller: Reader, policy_id: str) -> PolicyBody:
     """Return a policy: its text, the numbers it decides otherwise, its simulations and activations."""
     with service.store.begin(caller) as connection:
-        return policy_body(connection, _policy_id(policy_id), _today(service), language_of(request))
+        return policy_body(connection, _policy_id(policy_id), today_of(service), language_of(request))
 
 
 @router.post(
@@ -96,12 +96,12 @@ def create_simulation(
     the applications' days: the question is of the policy, not of the days.
     """
     wanted_id, language, request_id = _policy_id(policy_id), language_of(request), request_id_of(request)
-    today = _today(service)
+    today = today_of(service)
 
     def keep(connection: Connection) -> StoredAnswer:
         return make_simulation(caller, connection, wanted_id, wanted, today=today, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, _asked(f"/v1/policies/{wanted_id}/simulation", wanted), keep))
+    return answered(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/simulation", wanted), keep))
 
 
 @router.get(
@@ -142,15 +142,15 @@ def create_activation(
     for the days before.
     """
     wanted_id, language, request_id = _policy_id(policy_id), language_of(request), request_id_of(request)
-    today = _today(service)
+    today = today_of(service)
 
     def keep(connection: Connection) -> StoredAnswer:
         return activate_policy(caller, connection, wanted_id, wanted, today=today, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, _asked(f"/v1/policies/{wanted_id}/activate", wanted), keep))
+    return answered(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/activate", wanted), keep))
 
 
-def _asked(path: str, wanted: _Wire) -> bytes:
+def asked_as(path: str, wanted: _Wire) -> bytes:
     """Return a request in its one form."""
     return f"POST {path} ".encode() + json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
 
@@ -162,6 +162,6 @@ def _policy_id(text: str) -> uuid.UUID:
     return found
 
 
-def _today(service: Service) -> date:
+def today_of(service: Service) -> date:
     """Return the day it is where the platform's days are."""
     return datetime.now(UTC).astimezone(ZoneInfo(service.ledger.zone)).date()

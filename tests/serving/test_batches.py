@@ -97,7 +97,11 @@ def test_scores_are_those_of_single_calls_bit_for_bit_in_every_form(app: FastAPI
     for line, row, frame in zip(lines, flat, framed, strict=True):
         body = {"supplier_id": suppliers[line["row"] - 1], "purpose": "credit_application"}
         single = client.post("/v1/scores", json=body, headers={"Idempotency-Key": uuid.uuid4().hex}).json()
-        assert {k: v for k, v in line["score"].items() if k not in made_up} == {k: v for k, v in single.items() if k not in made_up}
+        told = [
+            json.dumps({k: v for k, v in one.items() if k not in made_up}).replace(one["id"], "")  # links to evidence hold the id
+            for one in (line["score"], single)
+        ]
+        assert told[0] == told[1]
         assert float(row["points"]) == frame[1] == single["score"]["points"]
         assert float(row["pd_12m"]) == frame[2] == single["score"]["pd_12m"]
         assert row["score_id"] == frame[3] == line["score"]["id"]

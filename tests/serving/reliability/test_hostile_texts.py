@@ -57,7 +57,7 @@ def places(world: World) -> Iterator[tuple[str, Send]]:
 
 def _of_operation(client: Client, method: str, path: str, operation: Any) -> Iterator[tuple[str, Send]]:
     """The places of one operation."""
-    ((media, content),) = operation.get("requestBody", {"content": {"": {}}})["content"].items()
+    media, content = next(iter(operation.get("requestBody", {"content": {"": {}}})["content"].items()))
     example = content.get("example", {})
 
     def send(
@@ -65,7 +65,9 @@ def _of_operation(client: Client, method: str, path: str, operation: Any) -> Ite
     ) -> httpx.Response:
         known = place.replace("{", "").replace("}", "")
         told = {name: value.encode() for name, value in ({"Idempotency-Key": uuid.uuid4().hex} | (headers or {})).items()}
-        sent = {"data": body} if "form" in media else {"json": body} if media else {}
+        if media == "text/csv":
+            told["Content-Type"] = media.encode()
+        sent = {"content": body.encode()} if media == "text/csv" else {"data": body} if "form" in media else {"json": body} if media else {}
         return client.request(method, known, params=query, headers=told, **sent)
 
     name = f"{method} {path}"
@@ -95,7 +97,10 @@ def _leaves(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 
 def _with(value: Any, leaf: tuple[str, ...], payload: str) -> Any:
-    """The body with another string at the leaf."""
+    """The body with another string at the leaf; a file with another cell in its first row."""
+    if isinstance(value, str):
+        cell = payload.replace('"', '""')
+        return f'{value.splitlines()[0].split(",")[0]}\n"{cell}"\n'
     whole = copy.deepcopy(value)
     at = whole
     for key in leaf[:-1]:
