@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/lianxin demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check -q .

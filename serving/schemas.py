@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from features.columns import Tier
 
+PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+"""Text without control characters other than tab and line ends."""
 SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from credit.decision import Recommendation
 from serving.decisions.bodies import StepAuditPart
-from serving.schemas import PlainDate, _Wire
+from serving.schemas import PLAIN_TEXT, PlainDate, _Wire
 
 LONGEST_TOML = 60_000
 LONGEST_REASON = 2_000
@@ -20,7 +20,10 @@ class PolicyRequest(_Wire):
     toml: Annotated[
         str,
         Field(
-            min_length=1, max_length=LONGEST_TOML, description='`bank = "..."` and the numbers that differ from the packaged ones, as TOML.'
+            min_length=1,
+            max_length=LONGEST_TOML,
+            pattern=PLAIN_TEXT,
+            description='`bank = "..."` and the numbers that differ from the packaged ones, as TOML.',
         ),
     ]
 
@@ -38,8 +41,8 @@ class SimulationRequest(_Wire):
 class ActivationRequest(_Wire):
     """Put a policy in force from the day it was simulated for."""
 
-    simulation_id: Annotated[str, Field(min_length=36, max_length=36, description="The `id` of the simulation of it that you have seen.")]
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, description="Why; kept with the activation.")]
+    simulation_id: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", description="The `id` of the simulation of it that you have seen.")]
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=PLAIN_TEXT, description="Why; kept with the activation.")]
 
 
 class ValuePart(_Wire):

@@ -13,11 +13,10 @@ from credit.errors import OutOfRange
 from credit.money import PPM
 from credit.referral import Act
 from serving.decisions.claims import NamedDocument
-from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate, SupplierId, _Wire
+from serving.schemas import PLAIN_TEXT, SUPPLIER_ID_PATTERN, PlainDate, SupplierId, _Wire
 
 MOST_ITEMS = 200
 LONGEST_REASON = 2000
-_PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 
 
 def _readable(value: str) -> str:
@@ -196,7 +195,7 @@ class StepRequest(_Wire):
         Act,
         Field(description="refer, accept, propose, confirm, reject; and of what was approved: take, withdraw, repay."),
     ]
-    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=_PLAIN_TEXT, description="Why; kept with the step.")]
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=PLAIN_TEXT, description="Why; kept with the step.")]
     outcome: Annotated[Literal["approve", "decline"] | None, Field(description="What is proposed; with propose only.")] = None
     terms: Annotated[ProposedTerms | None, Field(description="The terms proposed; with the outcome approve only.")] = None
 

@@ -18,7 +18,8 @@ BODY_BYTES: Final = 768 * 1024
 FileType = Literal["application/pdf", "image/jpeg", "image/png", "text/plain"]
 Kind = Literal["row", "human_review"]
 Outcome = Literal["upheld", "not_upheld"]
-Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"\S")]
+_SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*"
+Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=rf"^{_SIGN}\S{_SIGN}$")]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z_]+$")]
 Cell = Annotated[str, Field(max_length=2000)]
 

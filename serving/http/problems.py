@@ -310,7 +310,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only."""
+    """Return the methods of the place a request came to: of all its operations, where the framework names the first one's only.
+
+    A place with a name of its own is not also the place of an id.
+    """
+    own = request.app.openapi()["paths"].get(request.url.path)
+    if own:
+        return ", ".join(sorted(method.upper() for method in (*own, *(["head"] if "get" in own else []))))
     places = [route for route in request.app.routes if not isinstance(route, Mount)]
     found = [method for method in _METHODS if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in places)]
     return ", ".join(["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found or ["GET", "HEAD"])

@@ -14,6 +14,12 @@ RULES_BEYOND_A_SCHEMA = {
 _numbers = itertools.count()
 
 
+@schemathesis.serializer("application/vnd.apache.parquet")
+def as_it_is(context: object, value: bytes | str) -> bytes:
+    """Send a drawn file as it was drawn."""
+    return value if isinstance(value, bytes) else value.encode()
+
+
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     """Let the document's example key be used once only: a second request under it would be refused before it is looked at."""
