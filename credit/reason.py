@@ -9,6 +9,9 @@ from credit.errors import OutOfRange
 PRINCIPAL_REASONS = 4
 """Customary upper bound on reasons for an adverse decision (Regulation B, official commentary to 1002.9(b)(2))."""
 
+LEAST_POINTS = 0.05
+"""A family that loses less reads as 0.0 points: it is no principal reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Factor:
@@ -71,8 +74,8 @@ def principal_reasons(
     -------
     tuple of Reason
         Points lost are the reference's contribution less the supplier's; a reason's are those of its family's factors whose
-        direction is promised and whose value is known and reads worse than the reference, together, above 0. What nobody could
-        check or act upon, a missing value or a factor without a direction, is no reason and adds to none.
+        direction is promised and whose value is known and reads worse than the reference, together, at least `LEAST_POINTS`. What
+        nobody could check or act upon, a missing value or a factor without a direction, is no reason and adds to none.
 
     Notes
     -----
@@ -89,7 +92,7 @@ def principal_reasons(
             worse.setdefault(factor.family, []).append((reference_contributions[i] - contributions[i], i))
     # Of equal ones the first in the factors' order.
     families = [(sum(points for points, _ in lost), *min((-points, i) for points, i in lost)) for lost in worse.values()]
-    ordered = sorted(((total, i) for total, _, i in families if total > 0), key=lambda item: (-item[0], item[1]))
+    ordered = sorted(((total, i) for total, _, i in families if total >= LEAST_POINTS), key=lambda item: (-item[0], item[1]))
     return tuple(_reason(factors[i], total, values[i], reference_values[i]) for total, i in ordered[:limit])
 
 

@@ -7,6 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from credit.errors import ServiceUnavailable
+
 END_SECONDS: Final = 10.0
 log = logging.getLogger("lianxin.service")
 
@@ -40,6 +45,9 @@ def _repeat(job: Job, end: threading.Event) -> None:
     while not end.is_set():
         try:
             found = bool(job.run())
+        except (OperationalError, PoolTimeout, ServiceUnavailable):  # the database is away: one line each time, no trace
+            log.warning("job waits", extra={"code": job.name})
+            found = False
         except Exception:
             log.exception("job failed", extra={"code": job.name})
             found = False

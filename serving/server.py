@@ -47,6 +47,7 @@ from serving.webhooks.delivery import deliver_due
 from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
+DATABASE_SECONDS = 0.5
 WEBHOOK_SECONDS = 1.0
 CORRECTION_SECONDS = 5.0
 
@@ -148,7 +149,7 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                jobs = beside(_jobs(app, was_stored))
+                jobs = beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)])
                 with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker, jobs:
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:

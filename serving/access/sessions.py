@@ -1,7 +1,8 @@
-"""How does a browser show who it is? By a short-lived signed cookie, got with a key or with a one-time link.
+"""How does a browser show who it is? By a short-lived signed cookie, got with a key, with an access token or with a one-time link.
 
-The cookie holds the prefix of the key and when it ends, and a tag over both under a secret this process draws at its start: a restart
-ends every session, and nothing is stored. The service checks at each request that the key is still live.
+The cookie holds the prefix of the key, when it ends and, where it was got with a token, the token's scopes, and a tag over all of it
+under a secret this process draws at its start: a restart ends every session, and nothing is stored. The service checks at each request
+that the key is still live.
 """
 
 import base64
@@ -11,6 +12,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+
+from serving.access.caller import Scope, scopes_named
 
 COOKIE = "lianxin_session"
 LINK_SECONDS = 3600
@@ -28,18 +31,22 @@ class Sessions:
         self._links: dict[bytes, tuple[str, float]] = {}
         self._guard = threading.Lock()
 
-    def issue(self, prefix: str) -> str:
-        """Return the cookie's value for a session of this key, beginning now."""
-        claim = f"{prefix}.{int(self._clock()) + self.seconds}"
+    def issue(self, prefix: str, *, scopes: frozenset[Scope] | None = None, seconds: int | None = None) -> str:
+        """Return the cookie's value for a session of this key, beginning now; with fewer scopes or shorter where that is said."""
+        claim = f"{prefix}.{int(self._clock()) + min(self.seconds, seconds or self.seconds)}"
+        if scopes is not None:
+            claim += "." + "+".join(sorted(scopes))
         return f"{claim}.{self._tag(claim)}"
 
-    def prefix(self, cookie: str | None) -> str | None:
-        """Return the prefix of the key of a session that is genuine and has not ended, else None."""
+    def read(self, cookie: str | None) -> tuple[str, frozenset[Scope] | None] | None:
+        """Return the prefix of the key of a session that is genuine and has not ended, and its scopes if it has not all of the key's."""
         claim, _, tag = (cookie or "").rpartition(".")
         if not claim or not tag.isascii() or not hmac.compare_digest(tag, self._tag(claim)):
             return None
-        prefix, _, ends = claim.partition(".")
-        return prefix if int(ends) > self._clock() else None
+        prefix, ends, *scopes = claim.split(".")
+        if int(ends) <= self._clock():
+            return None
+        return prefix, scopes_named(scopes[0].split("+")) if scopes else None
 
     def form_token(self, cookie: str) -> str:
         """Return what a form of this session carries, so that another site cannot send it."""

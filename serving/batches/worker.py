@@ -11,7 +11,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from credit.errors import LianxinError
 from serving.access.caller import Caller
@@ -149,8 +150,11 @@ class Worker:
             self._woken.clear()
             try:
                 busy = self.work()
-            except Exception:  # the database is away; the next turn begins where the last commit ended
-                log.exception("batches", extra={"code": "not_ready"})
+            except (OperationalError, PoolTimeout):  # the database is away; the next turn begins where the last commit ended
+                log.warning("batches wait", extra={"code": "not_ready"})
+                busy = False
+            except Exception:
+                log.exception("batches", extra={"code": "internal"})
                 busy = False
             if not busy:
                 self._woken.wait(self._seconds)

@@ -26,10 +26,15 @@ Tell = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The database's address for the owner of the tables and for the application."""
+    """The database's address for the owner of the tables and for the application.
+
+    ``start_again`` brings an embedded database that died up at the same address and says whether it had died; an external one is somebody
+    else's to bring up.
+    """
 
     owner: URL
     app: URL
+    start_again: Callable[[], bool] = lambda: False
 
 
 @contextmanager
@@ -46,7 +51,7 @@ def open_database(settings: ServiceSettings, tell: Tell) -> Iterator[Addresses]:
         how = "adopted" if postgres.was_adopted else "started"
         tell(f"PostgreSQL {how} (process {postgres.pid}, folder {postgres.place})")
         upgrade_tables(postgres.owner_url(), APP_ROLE)
-        yield Addresses(postgres.owner_url(), postgres.app_url())
+        yield Addresses(postgres.owner_url(), postgres.app_url(), postgres.start_again)
 
 
 @contextmanager

@@ -115,12 +115,32 @@ class EmbeddedPostgres:
                 stop_postmaster(self._data, self.pid)
                 if self._process is not None:
                     self._process.wait()
-                self._remove_socket_folder(self.socket_folder)
+            self._remove_socket_folder(self.socket_folder)
         finally:
             self.pid = self._process = self.socket_folder = None
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
+
+    def start_again(self) -> bool:
+        """Start a server that died under us anew, at the address it had; False where it lives or was never started.
+
+        A killed server's children live on for a moment and the new one refuses to start beside them: ask again.
+
+        Raises
+        ------
+        ServiceUnavailable
+            It did not come up.
+        """
+        if self._lock is None or self.socket_folder is None or self._lives():
+            return False
+        for left in self.socket_folder.glob(f"{_SOCKET_NAME}*"):
+            left.unlink(missing_ok=True)
+        disarm_stale_pid_file(self._data)
+        account = server_account(self._data)
+        self._launch(binaries_for(self.place, account), account)
+        self._wait_until_ready()
+        return True
 
     def owner_url(self) -> URL:
         """Return the address for the owner of the tables, for migrations only; it carries a password, never print it."""
@@ -191,7 +211,7 @@ class EmbeddedPostgres:
 
     def _launch(self, binaries: Path, account: Account) -> None:
         """Start the server in a session of its own, so that Ctrl-C reaches the service alone, which then stops it in order."""
-        self.socket_folder = self._make_socket_folder(account)
+        self.socket_folder = self.socket_folder or self._make_socket_folder(account)
         if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
         settings = _SETTINGS | {"unix_socket_directories": str(self.socket_folder)}
@@ -243,10 +263,13 @@ class EmbeddedPostgres:
 
     def _refuse_if_ended(self) -> None:
         """Raise when the server's process has ended while we wait for it."""
-        ended = self._process.poll() is not None if self._process else not is_postmaster_of(self._data, self.pid or 0)
-        if ended:
+        if not self._lives():
             self.pid = None
             raise ServiceUnavailable(f"The database server ended while it was starting. {self._last_log_lines()}")
+
+    def _lives(self) -> bool:
+        """Tell whether the server's process is there."""
+        return self._process.poll() is None if self._process else is_postmaster_of(self._data, self.pid or 0)
 
     def _answers(self) -> bool:
         """Tell whether the administrator can log in; a wrong password is an error, not a reason to wait."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -324,7 +324,8 @@ def _allowed(request: Request) -> str:
 
 async def _on_database(request: Request, error: Exception) -> Response:
     """Answer a database that does not."""
-    log.error("database", exc_info=error, extra={"request_id": request_id_of(request), "code": "not_ready"})
+    is_away = isinstance(error, OperationalError)  # its place in the code says nothing then
+    log.error("database", exc_info=None if is_away else error, extra={"request_id": request_id_of(request), "code": "not_ready"})
     return problem(request, 503, "not_ready", headers={"Retry-After": str(RETRY_SECONDS)})
 
 

@@ -1,6 +1,7 @@
 """Pages: the start, the login, and the way to a report."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -29,11 +30,11 @@ class LoginNeeded(Exception):
 
 def session_caller(request: Request, service: InService) -> Caller:
     """Return the caller of the browser's session, or lead it to the login."""
-    prefix = service.sessions.prefix(request.cookies.get(COOKIE))
+    prefix, scopes = service.sessions.read(request.cookies.get(COOKIE)) or (None, None)
     caller = live_caller(service.store, prefix) if prefix is not None else None
     if caller is None:
         raise LoginNeeded
-    return admit(request, service, caller)
+    return admit(request, service, caller if scopes is None else replace(caller, scopes=caller.scopes & scopes))
 
 
 InSession = Annotated[Caller, Depends(session_caller)]
@@ -69,7 +70,7 @@ def show_login(request: Request, service: InService, token: str | None = None, n
     if token is not None:
         prefix = service.sessions.redeem_link(token)
         if prefix is not None:
-            return _enter(service, prefix, local_path(next))
+            return _enter(service, service.sessions.issue(prefix), local_path(next))
     language = language_of(request, lang)
     notice = "login.link_used" if token is not None else None
     here = "/login?" + urlencode({"next": local_path(next)}) + "&"
@@ -78,18 +79,18 @@ def show_login(request: Request, service: InService, token: str | None = None, n
 
 @router.post("/login")
 async def log_in(request: Request, service: InService, lang: Lang = None) -> Response:
-    """Take the key from the form and begin a session."""
+    """Take a key or an access token from the form and begin a session; one got with a token has the token's scopes and span of life."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise CrossSiteRefused
     raw = await read_bytes(request, FORM)
     form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=8)
     next_page = local_path(form.get("next", [""])[0])
     try:
-        caller = await run_in_threadpool(authenticate, service.store, form.get("key", [""])[0].strip())
+        cookie = await run_in_threadpool(_cookie_of, service, form.get("key", [""])[0].strip())
     except NotAuthenticated:
         here = "/login?" + urlencode({"next": next_page}) + "&"
         return page("login.html.j2", language_of(request, lang), status=401, here=here, next_page=next_page, notice="login.wrong_key")
-    return _enter(service, caller.prefix, next_page)
+    return _enter(service, cookie, next_page)
 
 
 @router.post("/logout")
@@ -102,12 +103,22 @@ def log_out(request: Request) -> Response:
     return answer
 
 
-def _enter(service: Service, prefix: str, next_page: str) -> Response:
+def _cookie_of(service: Service, shown: str) -> str:
+    """Return the cookie of the session that a key or a token opens, or refuse with `NotAuthenticated`."""
+    if shown.count(".") != 2:
+        return service.sessions.issue(authenticate(service.store, shown).prefix)
+    prefix, scopes = service.tokens.read(shown)
+    if live_caller(service.store, prefix) is None:
+        raise NotAuthenticated
+    return service.sessions.issue(prefix, scopes=scopes, seconds=service.tokens.seconds)
+
+
+def _enter(service: Service, cookie: str, next_page: str) -> Response:
     """Set the session's cookie and go to the page."""
     answer = RedirectResponse(next_page, 303)
     answer.set_cookie(
         COOKIE,
-        service.sessions.issue(prefix),
+        cookie,
         max_age=service.sessions.seconds,
         httponly=True,
         samesite="strict",

@@ -66,6 +66,11 @@ def test_values_that_read_alike_are_no_reason() -> None:
     assert reasons([factor("late", "lateness")], [-9.0], [2.04]) == []
 
 
+def test_a_loss_that_reads_as_nothing_is_no_reason() -> None:
+    factors = [factor("late", "lateness"), factor("stars", "rating")]
+    assert reasons(factors, [0.96, 0.9375]) == [("stars", 0.0625)]
+
+
 def test_a_reason_says_value_and_reference_in_both_languages() -> None:
     (reason,) = principal_reasons(
         [factor("late", "lateness")],

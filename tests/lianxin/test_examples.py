@@ -19,7 +19,13 @@ from tests.spark.java import lacking
 
 ROOT = Path(__file__).parents[2]
 LIANXIN = Path(sys.executable).with_name("lianxin")
-EXAMPLES = re.findall(r"^\$ lianxin (.+)$", (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def _examples(document: str) -> list[str]:
+    return re.findall(r"^\$ lianxin (.+)$", (ROOT / "docs" / document).read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+EXAMPLES = _examples("cli.md")
 
 
 def _run(arguments: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -59,6 +65,14 @@ def test_every_command_has_an_example() -> None:
     ):
         assert any(example.startswith(command) for example in told), command
     assert {example.split()[0] for example in EXAMPLES} >= {"serve", "demo", "keys"}
+
+
+def test_the_guide_has_only_examples_that_run_and_in_their_order() -> None:
+    guide = _examples("guides/data_scientist.md")
+    places = [EXAMPLES.index(each) for each in guide if not each.startswith(("shadow", "monitor"))]
+    assert len(guide) > 15
+    assert places == sorted(places)
+    assert set(guide) <= set(EXAMPLES)
 
 
 @pytest.mark.slow

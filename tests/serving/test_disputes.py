@@ -350,6 +350,8 @@ def test_the_form_comes_back_with_what_was_written(court: Court) -> None:
 def test_other_sites_and_others_cannot_send_the_form(court: Court) -> None:
     browser = enter(court, "supplier")
     fields = {"once": "b", "kind": "human_review", "as_of": str(court.as_of), "statement": "forged"}
+    # A browser that sends no referrer sends the origin "null": the form must ask for it.
+    assert browser.get("/disputes/new").headers["referrer-policy"] == "same-origin"
     assert send(browser, fields, Sec_Fetch_Site="cross-site").status_code == 403
     assert send(browser, fields, Origin="https://evil.example").status_code == 403
     assert send(enter(court, "bank"), fields).status_code == 403

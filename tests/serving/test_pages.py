@@ -1,6 +1,7 @@
 """Pages: a login that opens them, a report that adds up in both languages, and no script anywhere."""
 
 import re
+import time
 from decimal import Decimal
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote, urlsplit
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from features.ledger import Ledger
+from serving.access.caller import Caller, Scope
 from serving.access.keys import authenticate, create_api_key, revoke_api_key
 from serving.access.sessions import COOKIE, Sessions, local_path
 from serving.assess import assess, score_batch
@@ -106,16 +108,37 @@ def test_a_forged_cookie_opens_nothing(app: FastAPI, cookie: str) -> None:
     assert answer.status_code == 303
 
 
+def test_a_token_opens_a_session_with_its_scopes_and_no_longer_than_it_lives(
+    app: FastAPI, owner: Store, bank: Caller, key: str, supplier: str
+) -> None:
+    tokens, prefix = app.state.service.tokens, key.split("_")[1]
+    browser = Client(app)
+    entered = browser.post("/login", data={"key": tokens.issue(prefix, frozenset({Scope.REPORT_READ})), "next": "/"})
+    assert entered.status_code == 303
+    found = app.state.service.sessions.read(browser.cookies[COOKIE])
+    assert found == (prefix, frozenset({Scope.REPORT_READ}))
+    assert int(browser.cookies[COOKIE].split(".")[1]) <= time.time() + tokens.seconds
+    assert browser.get(f"/report/{quote(supplier)}").status_code == 200
+    narrow = Client(app)
+    narrow.post("/login", data={"key": tokens.issue(prefix, frozenset({Scope.MODEL_READ}))})
+    assert narrow.get(f"/report/{quote(supplier)}").status_code == 403
+    assert Client(app).post("/login", data={"key": "a.b.c"}).status_code == 401
+    mine = create_api_key(owner, bank.tenant_id, "soon gone")
+    ended = tokens.issue(mine.split("_")[1], frozenset({Scope.REPORT_READ}))
+    revoke_api_key(owner, mine.split("_")[1])
+    assert Client(app).post("/login", data={"key": ended}).status_code == 401
+
+
 def test_sessions_and_links_end() -> None:
     now = [1000.0]
     sessions = Sessions(30, lambda: now[0])
     cookie, link = sessions.issue("7" * 12), sessions.issue_link("7" * 12)
-    assert sessions.prefix(cookie) == "7" * 12
+    assert sessions.read(cookie) == ("7" * 12, None)
     now[0] += 1801
-    assert sessions.prefix(cookie) is None
+    assert sessions.read(cookie) is None
     now[0] += 1800
     assert sessions.redeem_link(link) is None
-    assert Sessions(30, lambda: 1000.0).prefix(cookie) is None
+    assert Sessions(30, lambda: 1000.0).read(cookie) is None
 
 
 @pytest.mark.parametrize("wanted", ["//evil", "https://evil", "/\\evil", "javascript:alert(1)", "/a\r\nb", "", "/\tx", None])

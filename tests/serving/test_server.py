@@ -99,6 +99,35 @@ def test_the_next_start_after_a_kill_leaves_one_server_and_then_none(served: Ser
     assert running_postmaster(folder / "pg" / "data") is None
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGQUIT])
+def test_a_database_that_dies_is_started_again_and_nothing_is_lost(served: Served, folder: Path, how: signal.Signals) -> None:
+    _, url, key, _ = served.first
+    body = {"supplier_id": "S000001", "purpose": "own_information"}
+    named = {"X-API-Key": key, "Idempotency-Key": "k"}
+    with httpx.Client(base_url=url, timeout=30) as caller:
+        first = caller.post("/v1/scores", json=body, headers=named)
+        assert first.status_code == 201
+        for _ in range(2):
+            found = running_postmaster(folder / "pg" / "data")
+            assert found is not None
+            os.kill(found.pid, how)
+            end = time.monotonic() + 60
+            while wait_for_another(folder, found.pid) or caller.get("/readyz").status_code != 200:
+                assert time.monotonic() < end
+                time.sleep(0.5)
+            again = caller.post("/v1/scores", json=body, headers=named)
+            assert (again.status_code, again.content) == (201, first.content)
+    out, _ = served.end(signal.SIGTERM)
+    assert "ENDED" in out
+    assert running_postmaster(folder / "pg" / "data") is None
+
+
+def wait_for_another(folder: Path, pid: int) -> bool:
+    """Whether the server of a process number is still the one that is named."""
+    found = running_postmaster(folder / "pg" / "data")
+    return found is None or found.pid == pid
+
+
 def test_a_taken_port_is_refused_before_anything_starts(parts: Path, folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
