@@ -1,5 +1,6 @@
 """The documentation: the API's description, as JSON and as a page that needs neither a script nor another host."""
 
+import gzip
 import json
 from typing import Any
 
@@ -30,7 +31,7 @@ def docs(request: Request, lang: Lang = None) -> Response:
     ]
     codes = sorted({(status, code) for status, code in REFUSALS.values()} | {problem for all_of in PROBLEMS.values() for problem in all_of})
     base = str(request.base_url).rstrip("/")
-    return page(
+    answer = page(
         "docs.html.j2",
         language_of(request, lang),
         here="/docs?",
@@ -41,6 +42,13 @@ def docs(request: Request, lang: Lang = None) -> Response:
         pretty=pretty,
         key_of=key_of,
     )
+    return _compressed(answer) if "gzip" in request.headers.get("accept-encoding", "") else answer
+
+
+def _compressed(answer: Response) -> Response:
+    """Return the page in a tenth of its bytes; there is nothing secret in it that its length could give away."""
+    headers = {"Content-Language": answer.headers["content-language"], "Vary": answer.headers["vary"] + ", Accept-Encoding"}
+    return Response(gzip.compress(bytes(answer.body), 6, mtime=0), 200, headers | {"Content-Encoding": "gzip"}, "text/html")
 
 
 def key_of(operation: dict[str, Any]) -> str:

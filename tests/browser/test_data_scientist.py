@@ -10,7 +10,6 @@ def test_from_the_documentation_to_the_model_in_service(visit: Visit, served: Se
     page = visitor.page
     page.goto("/docs")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    visitor.see("documentation")
     page.get_by_text("/v1/models/current", exact=True).first.scroll_into_view_if_needed()
     assert page.context.request.get("/openapi.json").json()["openapi"].startswith("3.1")
     model = page.context.request.get("/v1/models/current", headers={"X-API-Key": served.told["officer_key"]}).json()
