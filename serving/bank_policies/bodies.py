@@ -41,7 +41,9 @@ class SimulationRequest(_Wire):
 class ActivationRequest(_Wire):
     """Put a policy in force from the day it was simulated for."""
 
-    simulation_id: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", description="The `id` of the simulation of it that you have seen.")]
+    simulation_id: Annotated[
+        str, Field(min_length=36, max_length=36, pattern=PLAIN_TEXT, description="The `id` of the simulation of it that you have seen.")
+    ]
     reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=PLAIN_TEXT, description="Why; kept with the activation.")]
 
 

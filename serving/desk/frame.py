@@ -107,8 +107,6 @@ class Desk:
             moved=self.moved,
             **values,
         )
-        # Without the referrer a browser sends no origin with a form, and the origin is looked at.
-        answer.headers["Referrer-Policy"] = "same-origin"
         if has_script:
             answer.headers["Content-Security-Policy"] = SCRIPT_POLICY
         if self.chosen is not None:

@@ -142,7 +142,7 @@ def _form(
         seen = {(KINDS[KIND_INDEX[each.kind]].table, row.key): row.event_day for each in behind for row in each.rows}
         rows = [(table, key, day) for (table, key), day in seen.items()]
     here = "/disputes/new?" + urlencode({"as_of": as_of.isoformat(), "kind": kind}) + "&"
-    answer = page(
+    return page(
         "dispute_form.html.j2",
         language,
         status=422 if notice else 200,
@@ -154,9 +154,6 @@ def _form(
         told=dict(told),
         notice=notice,
     )
-    # Without the referrer a browser sends the origin "null" with a form, and the origin is looked at.
-    answer.headers["Referrer-Policy"] = "same-origin"
-    return answer
 
 
 def _refuse_others(caller: Caller) -> None:

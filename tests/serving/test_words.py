@@ -48,7 +48,7 @@ def test_every_word_a_template_asks_for_is_there() -> None:
     known = words(Language.EN).keys()
     asked = {
         key
-        for template in (FOLDER / "templates").iterdir()
+        for template in (FOLDER / "templates").rglob("*.j2")
         for key in re.findall(r"""\bt\(\s*["']([a-z_]+\.[A-Za-z_.]+)["']\s*[,)]""", template.read_text(encoding="utf-8"))
     }
     assert len(asked) > 100
