@@ -13,7 +13,7 @@ from features.ledger import Ledger
 from serving.server import _url_of, listen
 from serving.store import Store
 from tests.serving.reliability.workers import Nursery
-from tests.serving.test_isolation import World
+from tests.serving.world import World
 
 
 @pytest.fixture(scope="session")

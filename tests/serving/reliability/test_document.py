@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
-from tests.serving.test_isolation import World
+from tests.serving.world import World
 
 SEED = 20261122
 HERE = Path(__file__).parent
@@ -101,7 +101,7 @@ def test_every_id_in_a_path_has_one_that_is_there(url: str, world: World) -> Non
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     wanted = {f"path.{each['name']}" for operation in operations for each in operation.get("parameters", ()) if each["in"] == "path"}
     missing = sorted(wanted - set(known_ids(world)))
-    assert not missing, f"each of {missing} needs a line in known_ids above; let World of test_isolation.py make some"
+    assert not missing, f"each of {missing} needs a line in known_ids above; let World of world.py.py make some"
 
 
 def test_a_thousand_requests_are_answered_as_documented(url: str, world: World, tmp_path: Path, say: Say) -> None:

@@ -26,7 +26,7 @@ from serving.http.middleware import _REQUEST_ID
 from serving.http.problems import PROBLEM_TYPE
 from serving.store import Store
 from tests.serving.client import Client
-from tests.serving.test_isolation import World
+from tests.serving.world import World
 
 PAGES = ("/report/{}", "/report?supplier_id={}", "/login?next={}", "/login?token={}", "/?lang={}", "/docs?lang={}", "/{}", "/static/{}")
 KINDS = {TenantKind.BANK: "own", TenantKind.SUPPLIER: "supplier", TenantKind.OPERATOR: "operator"}

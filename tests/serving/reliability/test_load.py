@@ -25,7 +25,7 @@ from serving.database.postgres import EmbeddedPostgres
 from serving.store import POOL_SIZE, Store
 from tests.serving.conftest import bank_with_consents
 from tests.serving.reliability.workers import Nursery, Worker
-from tests.serving.test_isolation import World
+from tests.serving.world import World
 
 CLIENTS = 8
 UNLIMITED = {"rate_burst": 100_000, "rate_per_second": 10_000}
