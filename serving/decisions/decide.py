@@ -1,6 +1,7 @@
 """From an application to a kept decision, in one transaction: scored, sized by turnover and exposure, decided, held, written down."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,10 @@ from serving.decisions.claims import Standing, claim, fingerprints, standings
 from serving.decisions.inputs import DecisionInputs, application_of, scored_supplier
 from serving.decisions.persons import person_of
 from serving.decisions.policy_in_force import PolicyInForce, policy_in_force
+from serving.decisions.reading import read_decision
 from serving.decisions.requests import DecisionRequest
 from serving.decisions.tell import decision_body
+from serving.http.answers import asked_as
 from serving.http.languages import Language
 from serving.http.refusals import TierTooLow
 from serving.schemas import Purpose
@@ -57,6 +60,24 @@ class _Made:
     def id(self) -> UUID:
         """The decision's id."""
         return UUID(self.decision.application_id)
+
+
+def decide_once(
+    service: Service, caller: Caller, key: str, wanted: DecisionRequest, *, request_id: str, language: Language
+) -> StoredAnswer:
+    """Return the first answer to the Idempotency-Key, deciding if there is none; raises as `make_decision` does."""
+
+    def keep(connection: Connection) -> StoredAnswer:
+        return make_decision(service, caller, connection, wanted, request_id=request_id, language=language)
+
+    def look_again(connection: Connection, first: StoredAnswer) -> None:
+        read_decision(connection, caller, UUID(first.location.rpartition("/")[2]))
+
+    answer = service.store.keep_once(caller, key, asked_as("/v1/decisions", wanted), keep, look_again)
+    if not answer.was_replayed:
+        told = json.loads(answer.body)["recommendation"]
+        service.metrics.decision(told["product"], told["outcome"])
+    return answer
 
 
 def make_decision(

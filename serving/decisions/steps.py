@@ -36,6 +36,7 @@ from serving.decisions.persons import person_of
 from serving.decisions.reading import DecisionFile, KeptStepRow, read_file
 from serving.decisions.requests import StepRequest
 from serving.decisions.tell import step_body
+from serving.http.answers import asked_as
 from serving.http.languages import Language
 from serving.http.refusals import DocumentsTaken
 from serving.service import Service
@@ -53,6 +54,20 @@ _TRANSITIONS = MappingProxyType(
         Act.REPAY: repay,
     }
 )
+
+
+def step_once(
+    service: Service, caller: Caller, key: str, decision_id: UUID, wanted: StepRequest, *, request_id: str, language: Language
+) -> StoredAnswer:
+    """Return the first answer to the Idempotency-Key, taking the step if there is none; raises as `take_step` does."""
+
+    def keep(connection: Connection) -> StoredAnswer:
+        return take_step(service, caller, connection, decision_id, wanted, request_id=request_id, language=language)
+
+    answer = service.store.keep_once(caller, key, asked_as(f"/v1/decisions/{decision_id}/steps", wanted), keep)
+    if not answer.was_replayed:
+        service.metrics.step(wanted.act.value)
+    return answer
 
 
 def take_step(
