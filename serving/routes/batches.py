@@ -70,7 +70,7 @@ def create_batch(
         batch, is_new = keep_batch(connection, caller, key, data, rows, as_of or service.ledger.latest_as_of, **asked)
         progress = read_batch(connection, batch.batch_id)[1]
     if is_new:
-        request.app.state.worker.wake()
+        request.app.state.worker.woken.set()
     else:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/v1/batches/{batch.batch_id}"
