@@ -109,6 +109,7 @@ class ScorePart(_Wire):
     pd_12m: Annotated[float, Field(gt=0, lt=1, description="Probability of default within 12 months; lower is better.")]
     interval: IntervalPart | None
     data_sufficiency: SufficiencyPart | None
+    valid_until: Annotated[date, Field(description="The last day it may be used: what happened since is not in it.")]
 
 
 class Subject(_Wire):

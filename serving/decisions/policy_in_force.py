@@ -2,15 +2,14 @@
 
 from datetime import date
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
 from credit.financing_policy import FINANCING_POLICIES, FinancingPolicyHistory
-from credit.policy import PolicyHistory
 from serving.database.tables import bank_policies, policy_activations
+from serving.packaged_policy import packaged_policy
 
 
 class PolicyInForce(NamedTuple):
@@ -57,7 +56,4 @@ def kept_policy(canonical: str) -> FinancingPolicyHistory:
 @cache
 def packaged_financing_policy() -> FinancingPolicyHistory:
     """Return the policy that comes with the package, read once."""
-    folder = files("credit.policies")
-    return FinancingPolicyHistory.packaged(
-        {name: PolicyHistory.parse((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in FINANCING_POLICIES}
-    )
+    return FinancingPolicyHistory.packaged({name: packaged_policy(name) for name in FINANCING_POLICIES})
