@@ -30,6 +30,7 @@ from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.decisions.lapses import lapse_due
 from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
@@ -51,6 +52,7 @@ DATABASE_SECONDS = 0.5
 BATCH_SECONDS = 1.0
 WEBHOOK_SECONDS = 1.0
 CORRECTION_SECONDS = 5.0
+LAPSE_SECONDS = 60.0
 
 
 class Ended(BaseException):
@@ -175,6 +177,7 @@ def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:
         Job("batches", BATCH_SECONDS, worker.work, worker.woken),
         Job("bundles", every, Follower(app.state.exchange, service.store, rest_seconds=30 * every).run),
         Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
+        Job("lapses", LAPSE_SECONDS, lambda: lapse_due(service)),
         Job("corrections", CORRECTION_SECONDS, corrections.run),
     ]
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
-from credit.financing_policy import FINANCING_POLICIES, FinancingPolicyHistory
+from credit.financing_policy import FINANCING_POLICIES, FinancingPolicy, FinancingPolicyHistory
+from credit.referral import last_day
 from serving.database.tables import bank_policies, policy_activations
 from serving.packaged_policy import packaged_policy
 
@@ -35,6 +36,12 @@ def number_in_force(connection: Connection, as_of: date) -> int | None:
     """Return the number of the policy that the transaction's tenant decides by, None where that is the packaged one."""
     found: int | None = connection.execute(_begun(as_of).with_only_columns(bank_policies.c.number)).scalar_one_or_none()
     return found
+
+
+def last_day_of(policy: FinancingPolicy, made_on: date, as_of: date) -> date:
+    """Return the last day on which a decision may be taken up; by the packaged number where a policy is kept from before there was one."""
+    says = "financing.offer_days" in policy.numbers
+    return last_day(made_on, policy if says else packaged_financing_policy().on(as_of))
 
 
 _ACTIVATED = policy_activations.join(bank_policies, bank_policies.c.id == policy_activations.c.policy_id)
