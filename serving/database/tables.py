@@ -244,6 +244,7 @@ batches = Table(
     Column("asked_sha256", Text),
     Column("bundle_sha256", Text),
     Column("rows", Integer),
+    Column("number", BigInteger),
 )
 
 batch_rows = Table(

@@ -38,6 +38,12 @@ class Exchange:
         """Take the bundles from the shelf."""
         self._holder, self._shelf = holder, shelf
         self._guard = threading.Lock()
+        self._refused: str | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the bundle that is in service elsewhere cannot be served here, so that this process answers by an older one."""
+        return self._refused is not None
 
     def put_in_service(self, store: Store, caller: Caller, wish: Wish) -> tuple[ScoringBundle, ScoringBundle]:
         """Put the wished bundle in service, and write that down, or the refusal, before anybody is told.
@@ -63,6 +69,7 @@ class Exchange:
             # Written first: a process that dies here finds the word again at its start, and the other processes hear it.
             note_event(store, caller, version=bundle.version, **known)
             before = self._holder.exchange(bundle=bundle).bundle
+            self._refused = None
         log.info("bundle in service", extra={"request_id": wish.request_id, "code": bundle.content_hash[:12]})
         return bundle, before
 
@@ -70,9 +77,15 @@ class Exchange:
         """Put in service what another process was told to; True where something was exchanged. A bundle that fails is named in the log."""
         word = last_word(store)
         if word is None or word.bundle_sha256 == self._holder.current.bundle.content_hash:
+            self._refused = None
             return False
         with self._alone():
-            self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
+            try:
+                self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
+            except BundleRefusal:
+                self._refused = word.bundle_sha256
+                raise
+            self._refused = None
         log.info("bundle in service", extra={"code": word.bundle_sha256[:12]})
         return True
 
