@@ -300,6 +300,7 @@ decisions = Table(
     Column("product", Text),
     Column("outcome", Text),
     Column("credit_limit", BigInteger),
+    Column("open_until", Date),
     Column("policy_id", Text),
     Column("policy_version", Text),
     Column("inputs", LargeBinary),

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
@@ -27,12 +26,12 @@ from serving.batches.store import (
     refused_rows,
     results,
 )
+from serving.http.answers import idempotency_key, path_id
 from serving.http.body import read_bytes
 from serving.http.languages import Language, words
 from serving.http.problems import FIELD_CODES, language_of, request_id_of
 from serving.http.refusals import BatchFailed, BatchUnfinished, BatchUnknown
 from serving.routes.consents import After, Limit
-from serving.routes.scores import idempotency_key
 from serving.schemas import PlainDate, Purpose
 from serving.service import InService, Service, caller_of
 
@@ -84,7 +83,7 @@ def create_batch(
         batch, is_new = keep_batch(connection, caller, key, data, rows, as_of or service.ledger.latest_as_of, **asked)
         progress = read_batch(connection, batch.batch_id)[1]
     if is_new:
-        request.app.state.worker.wake()
+        request.app.state.worker.woken.set()
     else:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/v1/batches/{batch.batch_id}"
@@ -103,7 +102,7 @@ def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit 
 def read_one(service: InService, caller: Reader, batch_id: str) -> BatchBody:
     """Return how many rows are done and, once all are, where results and errors are."""
     with service.store.begin(caller) as connection:
-        return _body(*read_batch(connection, _id_of(batch_id)))
+        return _body(*read_batch(connection, path_id(batch_id, BatchUnknown)))
 
 
 @router.get("/{batch_id}/results", response_class=CsvText, response_description="The scores", summary="The scores of a batch")
@@ -114,7 +113,7 @@ def read_results(
     form: Annotated[ResultFormat, Query(alias="format", description="csv, jsonl (whole scores) or parquet.")] = ResultFormat.CSV,
 ) -> Response:
     """Return the scores of a finished batch, in the order of its rows. Until all rows are done there are none: 409."""
-    wanted = _id_of(batch_id)
+    wanted = path_id(batch_id, BatchUnknown)
     with service.store.begin(caller) as connection:
         batch = _finished(*read_batch(connection, wanted))
         note_results_read(connection, wanted)
@@ -141,8 +140,8 @@ def read_errors(
 ) -> Response:
     """Return the rows of a finished batch that were not scored: row (the first after the header is 1), column, code and remedy."""
     with service.store.begin(caller) as connection:
-        _finished(*read_batch(connection, _id_of(batch_id)))
-        found = refused_rows(connection, _id_of(batch_id))
+        _finished(*read_batch(connection, path_id(batch_id, BatchUnknown)))
+        found = refused_rows(connection, path_id(batch_id, BatchUnknown))
     language = language_of(request)
     told = [(row.number, row.column or "", row.code or "", _remedy(service, row, language)) for row in found]
     names = ("row", "column", "code", "remedy")
@@ -172,14 +171,6 @@ def _stream(pieces: Iterator[bytes], kind: str, name: str, language: str) -> Res
     """Send a file in pieces; one that breaks off is never taken for whole, for its last piece is missing."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Language": language}
     return StreamingResponse(pieces, 200, headers, kind)
-
-
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise BatchUnknown from None
 
 
 def _summary(listed: Listed) -> BatchSummary:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -118,34 +119,22 @@ class Exchange:
 
 
 class Follower:
-    """A thread that asks every few seconds whether another process was given another bundle; use it as a context manager."""
+    """Asks whether another process was given another bundle; after one that was refused it rests."""
 
-    def __init__(self, exchange: Exchange, store: Store, seconds: float) -> None:
-        """Ask so often."""
-        self._exchange, self._store, self._seconds = exchange, store, seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bundles", daemon=True)
+    def __init__(self, exchange: Exchange, store: Store, rest_seconds: float) -> None:
+        """Rest so long."""
+        self._exchange, self._store, self._rest_seconds = exchange, store, rest_seconds
+        self._rests_until = 0.0
 
-    def __enter__(self) -> "Follower":
-        """Begin to follow."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End, after an exchange that is under way."""
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait = self._seconds
-        while not self._ended.wait(wait):
-            wait = self._seconds
-            try:
-                self._exchange.follow(self._store)
-            except ExchangeUnderWay:
-                continue
-            except LianxinError as refusal:
-                log.exception("bundle of another process refused", extra={"code": describe(refusal)[1]})
-                wait = 30 * self._seconds
-            except Exception:  # the database is away; the next turn asks again
-                log.exception("bundle not asked for", extra={"code": "not_ready"})
+    def run(self) -> bool:
+        """Put in service what another process was told to; True where something was exchanged."""
+        if time.monotonic() < self._rests_until:
+            return False
+        try:
+            return self._exchange.follow(self._store)
+        except ExchangeUnderWay:
+            return False
+        except LianxinError as refusal:
+            log.exception("bundle of another process refused", extra={"code": describe(refusal)[1]})
+            self._rests_until = time.monotonic() + self._rest_seconds
+            return False

@@ -17,6 +17,7 @@ from features.ledger import Ledger
 from serving.access.keys import authenticate
 from serving.app import create_app
 from serving.assess import assess
+from serving.background import Job, beside
 from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWay
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -254,7 +255,7 @@ def test_another_process_follows_and_one_that_cannot_keeps_its_own(
     other = create_app(SETTINGS, pair["first"], ledger, store, shelf=shelf)
     apart = create_app(SETTINGS, pair["first"], ledger, store, shelf=Shelf(folder))
     assert ask(operator, pair["second"], "second").status_code == 200
-    with Follower(other.state.exchange, store, 0.05), Follower(apart.state.exchange, store, 0.05):
+    with beside([Job("bundles", 0.05, Follower(each.state.exchange, store, rest_seconds=60).run) for each in (other, apart)]):
         end = threading.Event()
         for _ in range(600):
             if other.state.service.bundle.version == "2":
