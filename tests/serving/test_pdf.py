@@ -105,7 +105,7 @@ def test_reports_are_printed_whole(bundle: ScoringBundle, ledger: Ledger, peers:
         assert sum((part.points for part in report.parts), report.base_points) == report.points
         pages[len(reader.pages)] += 1
         suppliers.add(supplier)
-    print(f"{pages.total()} reports of {len(suppliers)} suppliers; pages {dict(pages)}; {seconds / REPORTS:.2f} CPU s each")
+    print(f"{pages.total()} reports of {len(suppliers)} suppliers; pages {dict(pages)}; {seconds / REPORTS:.2f} CPU s each")  # noqa: T201
     assert pages.total() == REPORTS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 * 2**20
 
