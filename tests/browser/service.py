@@ -34,9 +34,8 @@ def _answer(running: RunningService) -> None:
     officer = running.create_key(BANK)
     running.record_consents(BANK, suppliers, list(Purpose), datetime.now(UTC) + timedelta(days=30))
     login = create_supplier(owner, supplier)
-    with urllib.request.urlopen(
-        f"{running.url}/docs", timeout=600
-    ) as answer:  # what is compiled and worked out once is not a visitor's to wait for
+    # What is compiled and worked out once is not a visitor's to wait for.
+    with urllib.request.urlopen(f"{running.url}/docs", timeout=600) as answer:
         answer.read()
     _say(
         url=running.url,
