@@ -1,6 +1,6 @@
 """What does each page cost the server, and what does it weigh with all it loads?
 
-    python -m benchmarks.pages [--bundle work/demo/bundle] [--ledger work/demo/ledger] [--suppliers 20]
+    python -m benchmarks.pages [--bundle work/demo/bundle] [--ledger work/demo/ledger] [--suppliers 20] [--only NAME]
 
 The real application with its embedded PostgreSQL in this process, ready as after its start. A page is asked for about so many
 suppliers, one after the other, in both languages, so that no answer is a repetition; pages that are of no supplier are asked for as
@@ -72,12 +72,15 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=Path("work/demo/bundle"))
     parser.add_argument("--ledger", type=Path, default=Path("work/demo/ledger"))
     parser.add_argument("--suppliers", type=int, default=20)
+    parser.add_argument("--only", default="", help="pages whose name has this in it")
     chosen = parser.parse_args()
     with service(chosen.bundle, chosen.ledger) as (app, owner, names):
         suppliers = names[:: max(len(names) // chosen.suppliers, 1)][: chosen.suppliers]
         officer, login = make_history(app, owner, suppliers)
         print(f"{'page':18} {'first ms':>9} {'median ms':>9} {'worst ms':>9} {'wall ms':>9} {'bytes':>9}")
         for name, (client, path) in pages(officer, login, suppliers).items():
+            if chosen.only not in name:
+                continue
             measure(name, client, path, suppliers if client is officer else [suppliers[0]] * len(suppliers))
 
 

@@ -11,6 +11,7 @@ from pypdf import PdfReader
 from tests.browser.looking import DESKTOP, PHONE, SIZES, look
 
 MOST_BYTES = 150_000
+PATIENCE_MS = 120_000
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
@@ -54,6 +55,7 @@ class Visitor:
         context.close()
 
     def _window(self, context: BrowserContext) -> Page:
+        context.set_default_timeout(PATIENCE_MS)
         context.on("console", self._heard)
         context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
         context.on("request", self._sent)
