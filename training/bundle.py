@@ -3,6 +3,7 @@
 It needs numpy, lightgbm and cryptography, and neither pandas, mlflow, shap nor pickle.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -229,19 +230,24 @@ class ScoringBundle:
             points=float(scores.points[0]),
             base_points=scores.base_points,
             contributions=tuple(
-                Contribution(name, None if np.isnan(value) else value, points)
-                for name, value, points in zip(self.names, np.asarray(row).tolist(), scores.contributions[0].tolist(), strict=True)
+                map(
+                    Contribution,
+                    self.names,
+                    [None if math.isnan(value) else value for value in np.asarray(row).tolist()],
+                    scores.contributions[0].tolist(),
+                )
             ),
         )
 
     def reasons(self, score: Score) -> tuple[Reason, ...]:
         """Return the principal reasons of a score of this bundle: at most four, worst first."""
-        if tuple(part.feature for part in score.contributions) != self.names:
+        names, values, points = zip(*score.contributions, strict=True) if score.contributions else ((), (), ())
+        if names != self.names:
             raise OutOfRange("the score must come from this bundle: its features are others")
         return principal_reasons(
             self.factors,
-            values=[float("nan") if part.value is None else part.value for part in score.contributions],
-            contributions=[part.points for part in score.contributions],
+            values=[math.nan if value is None else value for value in values],
+            contributions=points,
             reference_values=self.reference.medians,
             reference_contributions=self.reference.contributions,
         )
