@@ -58,7 +58,7 @@ class Aggregates:
 
     def party(self, kind: str, window: int, metric: str) -> Number:
         """Return a measure of a kind's counterparties."""
-        return self.parties[self.plan.parties_at[Parties(kind, window)] + _METRIC[metric]].copy()
+        return np.array(self.parties[self.plan.parties_at[Parties(kind, window)] + _METRIC[metric]])
 
     def elsewhere(self, measure: str) -> Number:
         """Return a sum of the buyer network."""

@@ -12,8 +12,11 @@ from pydantic_core import PydanticCustomError
 
 from features.columns import Tier
 
-PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+_SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+PLAIN_TEXT = rf"^{_SIGN}+$"
 """Text without control characters other than tab and line ends."""
+WORDS = rf"^{_SIGN}*[^\s\x00-\x1f\x7f]{_SIGN}*$"
+"""Such text that says something: a sign that is not white space stands in it."""
 SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -107,6 +110,7 @@ class ScorePart(_Wire):
     pd_12m: Annotated[float, Field(gt=0, lt=1, description="Probability of default within 12 months; lower is better.")]
     interval: IntervalPart | None
     data_sufficiency: SufficiencyPart | None
+    valid_until: Annotated[date, Field(description="The last day it may be used: what happened since is not in it.")]
 
 
 class Subject(_Wire):

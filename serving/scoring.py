@@ -16,10 +16,11 @@ from serving.access.tiers import body_within
 from serving.assess import Assessment, assess
 from serving.disputes.standing import is_disputed
 from serving.explain import Occasion, score_body
+from serving.http.answers import asked_as
 from serving.http.languages import Language
-from serving.schemas import ContributionPart, Purpose, ScoreBody
+from serving.schemas import ContributionPart, Purpose, ScoreBody, ScoreRequest
 from serving.service import Service
-from serving.store import ScoreRecord
+from serving.store import ScoreRecord, StoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,28 @@ class NewScore:
     body: ScoreBody
     assessment: Assessment
     leave: Permit
+
+
+def score_once(service: Service, caller: Caller, key: str, wanted: ScoreRequest, *, request_id: str, language: Language) -> StoredAnswer:
+    """Return the first answer to the Idempotency-Key, scoring if there is none; raises as `make_score` does."""
+
+    def make(connection: Connection) -> ScoreRecord:
+        made = make_score(
+            service,
+            caller,
+            connection,
+            supplier_id=wanted.supplier_id,
+            as_of=wanted.as_of,
+            purpose=wanted.purpose,
+            request_id=request_id,
+            language=language,
+        )
+        return made.record
+
+    answer = service.store.answer_once(caller, key, asked_as("/v1/scores", wanted), make)
+    if not answer.was_replayed:
+        service.metrics.score()
+    return answer
 
 
 def make_score(

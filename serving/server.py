@@ -30,6 +30,7 @@ from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
 from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.decisions.lapses import lapse_due
 from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
@@ -48,8 +49,10 @@ from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
 DATABASE_SECONDS = 0.5
+BATCH_SECONDS = 1.0
 WEBHOOK_SECONDS = 1.0
 CORRECTION_SECONDS = 5.0
+LAPSE_SECONDS = 60.0
 
 
 class Ended(BaseException):
@@ -149,8 +152,7 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                jobs = beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)])
-                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker, jobs:
+                with beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)]):
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -170,9 +172,12 @@ def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:
     """Return what the service does beside answering."""
     service: Service = app.state.service
     root, guard = service.keys.webhook_root, service.settings.webhook_guard
-    corrections = Corrections(app.state.holder, was_stored)
+    corrections, worker, every = Corrections(app.state.holder, was_stored), app.state.worker, service.settings.bundle_seconds
     return [
+        Job("batches", BATCH_SECONDS, worker.work, worker.woken),
+        Job("bundles", every, Follower(app.state.exchange, service.store, rest_seconds=30 * every).run),
         Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
+        Job("lapses", LAPSE_SECONDS, lambda: lapse_due(service)),
         Job("corrections", CORRECTION_SECONDS, corrections.run),
     ]
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from serving.access.bodies import _uuid
-from serving.schemas import SUPPLIER_ID_PATTERN, _Wire
+from serving.schemas import SUPPLIER_ID_PATTERN, WORDS, _Wire
 
 FILE_BYTES: Final = 512 * 1024
 BODY_BYTES: Final = 768 * 1024
@@ -18,8 +18,7 @@ BODY_BYTES: Final = 768 * 1024
 FileType = Literal["application/pdf", "image/jpeg", "image/png", "text/plain"]
 Kind = Literal["row", "human_review"]
 Outcome = Literal["upheld", "not_upheld"]
-_SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*"
-Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=rf"^{_SIGN}\S{_SIGN}$")]
+Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=WORDS)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z_]+$")]
 Cell = Annotated[str, Field(max_length=2000)]
 

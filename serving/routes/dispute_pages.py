@@ -1,7 +1,6 @@
 """The supplier's pages about its disputes: the list with due dates, and the form, which needs no script."""
 
 import base64
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -12,7 +11,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from features.facts import KIND_INDEX, KINDS
@@ -30,9 +28,8 @@ from serving.report.build import build_report
 from serving.routes.disputes import open_dispute
 from serving.routes.pages import InSession, Lang
 from serving.schemas import PlainDate, Purpose, ScoreRequest
-from serving.scoring import make_score
+from serving.scoring import score_once
 from serving.service import InService, Service
-from serving.store import ScoreRecord
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 TABLES = tuple(dict.fromkeys(kind.table for kind in KINDS))
@@ -112,21 +109,8 @@ def _request(told: Mapping[str, str], kind: Kind, file: Part | None, score_id: u
 def _score(request: Request, service: Service, caller: Caller, as_of: date, once: str) -> uuid.UUID:
     """Return the supplier's own score as of the day, made once for this form."""
     wanted = ScoreRequest(supplier_id=caller.supplier_id or "", as_of=as_of, purpose=Purpose.OWN_INFORMATION)
-    asked = json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
-
-    def make(connection: Connection) -> ScoreRecord:
-        return make_score(
-            service,
-            caller,
-            connection,
-            supplier_id=wanted.supplier_id,
-            as_of=wanted.as_of,
-            purpose=wanted.purpose,
-            request_id=request_id_of(request),
-            language=language_of(request),
-        ).record
-
-    answer = service.store.answer_once(caller, f"page {once}"[:255], asked, make)
+    key = f"page {once}"[:255]
+    answer = score_once(service, caller, key, wanted, request_id=request_id_of(request), language=language_of(request))
     return uuid.UUID(answer.location.rpartition("/")[2])
 
 

@@ -16,9 +16,7 @@ class WebhookRequest(_Wire):
     """Have messages sent to an address."""
 
     url: Annotated[str, Field(min_length=1, max_length=LONGEST, description="https://host[:port]/path; its addresses must be public.")]
-    events: Annotated[
-        list[Event], Field(strict=False, min_length=1, max_length=8, description="What to be told of: score.superseded, webhook.test.")
-    ]
+    events: Annotated[list[Event], Field(strict=False, min_length=1, max_length=8, description=f"What to be told of: {', '.join(Event)}.")]
 
 
 class WebhookBody(_Wire):

@@ -339,6 +339,7 @@ def test_the_form_comes_back_with_what_was_written(court: Court) -> None:
         ({"table": "orders", "row_id": ""}, None, "Something is missing"),
         ({"row": f"fulfilments|{court.row.key}"}, ("x.html", b"<html>", "text/html"), "Something is missing"),
         ({"row": f"fulfilments|{court.row.key}"}, ("x.png", b"x" * 600_000, "image/png"), "Something is missing"),
+        ({"row": f"fulfilments|{court.row.key}", "statement": "\x00kept <i>words</i>"}, None, "Something is missing"),
     ):
         answer = send(browser, base | more, file)
         assert (answer.status_code, said in answer.text, "kept &lt;i&gt;words" in answer.text) == (422, True, True), (more, answer.text)

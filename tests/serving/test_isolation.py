@@ -94,6 +94,14 @@ def test_lists_hold_the_callers_own_rows_only(world: World) -> None:
         assert {item["supplier_id"] for item in seen} == {world.suppliers["own"]}
 
 
+def test_batches_are_listed_to_whoever_handed_them_in(world: World) -> None:
+    own = {"own": ("bank", "own"), "other": ("bank", "other"), "supplier": ("supplier", "own")}
+    everybodys = {(kind, name): batch for kind, of in world.batches.items() for name, batch in of.items()}
+    for who, mine in own.items():
+        listed = {item["id"] for item in world.call(who, "GET", "/v1/batches?limit=200").json()["items"]}
+        assert listed & set(everybodys.values()) == {everybodys[mine]}
+
+
 def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, owner: Store, empty_bank: uuid.UUID) -> None:
     key = create_api_key(owner, empty_bank, "stranger")
     told_of = []

@@ -46,7 +46,8 @@ def serve(parts: Path, bundle: ScoringBundle, told: dict[str, Any]) -> None:
             app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
         )
         ready = f"{os.getpid()} {_url_of(listener)}\n".encode()
-        _Server(config, lambda: os.write(1, ready)).run(sockets=[listener])
+        with app.state.worker:
+            _Server(config, lambda: os.write(1, ready)).run(sockets=[listener])
 
 
 @dataclass
