@@ -15,6 +15,8 @@ from features.columns import Tier
 _SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 PLAIN_TEXT = rf"^{_SIGN}+$"
 """Text without control characters other than tab and line ends."""
+PLAIN_OR_EMPTY = rf"^{_SIGN}*$"
+"""Such text, or none."""
 WORDS = rf"^{_SIGN}*[^\s\x00-\x1f\x7f]{_SIGN}*$"
 """Such text that says something: a sign that is not white space stands in it."""
 SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"

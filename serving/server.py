@@ -3,6 +3,7 @@
 Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
 """
 
+import gc
 import signal
 import socket
 import threading
@@ -29,7 +30,7 @@ from serving.app import create_app
 from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
-from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys, supplier_key
 from serving.decisions.lapses import lapse_due
 from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
@@ -71,6 +72,10 @@ class RunningService:
     def create_key(self, name: str) -> str:
         """Make an API key of the bank called ``name``, itself made where there is none; the key cannot be shown again."""
         return bank_key(self._owner, name)
+
+    def create_supplier_key(self, supplier_id: str) -> str:
+        """Make an API key of the supplier's own login, itself made where there is none; the key cannot be shown again."""
+        return supplier_key(self._owner, supplier_id)
 
     def record_consents(self, bank: str, suppliers: Sequence[str], purposes: Sequence[Purpose], expires_at: datetime) -> int:
         """Record consents of the suppliers to the bank, where none is recorded yet, and return how many were; for simulated data."""
@@ -147,7 +152,7 @@ def serve(
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
                 app = create_app(settings, model, facts, store, keys, shelf, asked, ledger.resolve())
-                threading.Thread(target=_work_ahead, args=(app.state.service,), daemon=True).start()
+                threading.Thread(target=work_ahead, args=(app,), daemon=True).start()
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
@@ -161,11 +166,19 @@ def serve(
                 owner.close()
 
 
-def _work_ahead(service: Service) -> None:
-    """Make one report, while requests are answered: the platform's scores of the day and two years of its buyer network stay."""
+def work_ahead(app: FastAPI) -> None:
+    """Make one report and the documentation's examples, while requests are answered.
+
+    What stays are the platform's scores of the day, two years of its buyer network, and the examples.
+    """
+    service: Service = app.state.service
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
     build_report(service.bundle, service.ledger, assessment, peers=service.peers)
+    app.openapi()
+    # What is there by now stays; looking through all of it for garbage takes a quarter of a second in the middle of an answer.
+    gc.collect()
+    gc.freeze()
 
 
 def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from serving.access.caller import Scope
+from serving.access.forms import refuse_foreign_form, refuse_other_site
 from serving.batches.bodies import ErrorFormat, ResultFormat
 from serving.batches.rows import PARQUET
 from serving.batches.store import latest_batches
-from serving.desk.frame import Desk, InDesk, form_key, path_of, refuse_foreign_form, refuse_other_site
+from serving.desk.frame import Desk, InDesk, form_key, path_of
 from serving.disputes.form import MEDIA_TYPE, parse_form
 from serving.http.body import MAX_BYTES, read_bytes
 from serving.http.problems import told_error

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from credit.application import Product
 from credit.errors import LianxinError
 from serving.access.caller import Scope
+from serving.access.forms import SentForm
 from serving.access.tiers import reaches
 from serving.decisions.decide import decide_once
 from serving.decisions.persons import person_of
@@ -18,7 +19,7 @@ from serving.decisions.requests import MOST_ITEMS
 from serving.decisions.steps import step_once
 from serving.desk.application_form import FIELDS, FIRST_ROWS, HEAD, KINDS_OF_STOCK, MOST_ROWS, Draft, Fault, read_draft, request_of
 from serving.desk.decision_page import offered, sheet_of, step_of
-from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
+from serving.desk.frame import Desk, InDesk, form_key, path_of
 from serving.desk.supplier_file import leave_of, note_look
 from serving.desk.what_if import decide_unkept, score_changed
 from serving.http.problems import describe, request_id_of

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse
 
 from serving.access.caller import Scope
 from serving.access.consents import permit
-from serving.desk.frame import InDesk, SentForm, form_key, path_of
+from serving.access.forms import SentForm
+from serving.desk.frame import InDesk, form_key, path_of
 from serving.desk.portfolio import Alert, Order, Wanted, names_of, page_after, read_portfolio, search, select_holdings, totals_by_grade
 from serving.desk.supplier_file import find_score, leave_of, read_supplier
 from serving.evidence.rows import PageWanted, evidence_body

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from credit.errors import LianxinError
 from serving.access.caller import Scope
+from serving.access.forms import SentForm
 from serving.bank_policies.activate import activate_policy
 from serving.bank_policies.bodies import LONGEST_TOML, ActivationRequest, SimulationRequest
 from serving.bank_policies.reading import list_policies, policy_body, read_simulation
@@ -20,7 +21,7 @@ from serving.bank_policies.simulate import make_simulation
 from serving.bank_policies.upload import keep_policy
 from serving.decisions.persons import person_of
 from serving.decisions.policy_in_force import packaged_financing_policy
-from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
+from serving.desk.frame import Desk, InDesk, form_key, path_of
 from serving.http.answers import asked_as
 from serving.http.problems import describe, request_id_of, told_error
 from serving.http.refusals import PolicyFaulty
