@@ -6,6 +6,7 @@ numbers gives the bits it gives over columns, in a fraction of the time that arr
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,37 +69,46 @@ class Aggregates:
 class OneRow(Aggregates):
     """The aggregates of one row, read as plain numbers."""
 
-    __slots__ = ("_numbers",)
+    __slots__ = ("_day", "_days", "_measures", "_others", "_totals", "_window_at")
 
-    _numbers: tuple[list[int], list[int], list[float], list[int], int]
+    _totals: list[float]
+    _window_at: dict[Window, int]
+    _days: list[int]
+    _measures: list[float]
+    _others: list[int]
+    _day: int
 
-    def __init__(self, plan: Plan, *found: Any) -> None:
+    def __init__(self, plan: Plan, windows: Any, last: Any, parties: Any, network: Any, as_of: Any) -> None:
         """Take the same as `Aggregates`, of one row."""
-        super().__init__(plan, *found)
-        windows, last, parties, network, as_of = found
-        numbers = (windows[:, 0].tolist(), last[:, 0].tolist(), parties[:, 0].tolist(), network[:, 0].tolist(), int(as_of[0]))
-        object.__setattr__(self, "_numbers", numbers)
+        super().__init__(plan, windows, last, parties, network, as_of)
+        put = partial(object.__setattr__, self)
+        put("_totals", windows[:, 0].astype(np.float64).tolist())
+        put("_window_at", plan.window_at)
+        put("_days", last[:, 0].tolist())
+        put("_measures", parties[:, 0].tolist())
+        put("_others", network[:, 0].tolist())
+        put("_day", int(as_of[0]))
 
     def total(self, window: Window) -> Number:
         """Return a window's sum."""
-        return float(self._numbers[0][self.plan.window_at[window]])
+        return self._totals[self._window_at[window]]
 
     def day(self) -> Number:
         """Return the as-of day."""
-        return float(self._numbers[4])
+        return float(self._day)
 
     def days_since(self, kind: str) -> Number:
         """Return the days from the last day of a kind to the as-of day."""
-        last = self._numbers[1][self.plan.last_at[LastDay(kind)]]
-        return math.nan if last == NEVER else float(self._numbers[4] - last)
+        last = self._days[self.plan.last_at[LastDay(kind)]]
+        return math.nan if last == NEVER else float(self._day - last)
 
     def party(self, kind: str, window: int, metric: str) -> Number:
         """Return a measure of a kind's counterparties."""
-        return self._numbers[2][self.plan.parties_at[Parties(kind, window)] + _METRIC[metric]]
+        return self._measures[self.plan.parties_at[Parties(kind, window)] + _METRIC[metric]]
 
     def elsewhere(self, measure: str) -> Number:
         """Return a sum of the buyer network."""
-        return float(self._numbers[3][_MEASURE[measure]])
+        return float(self._others[_MEASURE[measure]])
 
 
 def divide(num: Number, den: Number) -> Number:

@@ -5,7 +5,7 @@ lineage, evidence and documentation are read from the very thing that computes. 
 bit the same (`features.aggregates`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
@@ -29,15 +29,9 @@ def _union(*formulas: Formula) -> tuple[Need, ...]:
 
 
 @cache
-def _window(kind: str, column: str, since: int | None, until: int) -> Window:
-    """Return the window, made once: a supplier's row asks for a thousand, and making one costs more than reading its sum."""
-    return Window(kind, column, since, until)
-
-
-@cache
 def _months(kind: str, column: str) -> tuple[Window, ...]:
     """Return the windows of the last twelve months, the newest first."""
-    return tuple(_window(kind, column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
+    return tuple(Window(kind, column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +46,20 @@ class Sum:
     since: int | None
     until: int = 0
     scale: float = 1.0
+    window: Window = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the window once: a supplier's row asks for four hundred."""
+        object.__setattr__(self, "window", Window(self.kind, self.column, self.since, self.until))
 
     def of(self, rows: Aggregates) -> Number:
         """Return the sum per row, divided by `scale`."""
-        total = rows.total(_window(self.kind, self.column, self.since, self.until))
+        total = rows.total(self.window)
         return total if self.scale == 1.0 else total / self.scale
 
     def needs(self) -> tuple[Need, ...]:
         """Return the window."""
-        return (_window(self.kind, self.column, self.since, self.until),)
+        return (self.window,)
 
 
 @dataclass(frozen=True, slots=True)
