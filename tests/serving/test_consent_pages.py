@@ -57,7 +57,7 @@ def take_back(browser: Client, consent: str, token: str | None, **headers: str) 
 
 
 def token_of(text: str) -> str:
-    return re.findall(r'name="token" value="([^"]+)"', text)[0]
+    return str(re.findall(r'name="token" value="([^"]+)"', text)[0])
 
 
 @pytest.mark.parametrize(
