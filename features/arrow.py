@@ -31,6 +31,9 @@ _NUMBERS: Final = {
 _READABLE: Final = frozenset({*_OFFSETS, *_NUMBERS, "null"})
 """Asked before anything is touched: for some other types the library ends the process."""
 
+_NO_BYTES: Final = np.zeros(1, dtype=np.uint8)
+_NOWHERE: Final = np.zeros(0, dtype=np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -56,10 +59,6 @@ class Cells:
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.valid)
-
-    def part(self, low: int, high: int) -> "Cells":
-        """Return some of the rows, without a copy."""
-        return Cells(self.valid[low:high], self.numbers[low:high], self.data, self.offsets[low : high + 1], self.is_date)
 
     def hashes(self) -> npt.NDArray[np.int64]:
         """Return a hash of each cell: XXH64 of a text, the number itself of a number; 0 where there is none."""
@@ -119,30 +118,41 @@ BATCH_ROWS: Final = 16_384
 def chunks(stream: Any) -> Iterator[dict[str, Cells]]:
     """Yield the columns of an Arrow stream, `BATCH_ROWS` rows at a time, by name."""
     for batch in na.ArrayStream(stream):
-        columns = {batch.schema.field(i).name: _cells(batch.child(i), batch.offset, len(batch)) for i in range(batch.n_children)}
-        if len(batch) <= BATCH_ROWS:
-            yield columns
-            continue
-        for low in range(0, len(batch), BATCH_ROWS):
-            yield {name: column.part(low, low + BATCH_ROWS) for name, column in columns.items()}
+        columns = {batch.schema.field(i).name: _Column.of(batch.child(i), batch.offset) for i in range(batch.n_children)}
+        for low in range(0, len(batch) or 1, BATCH_ROWS):
+            rows = min(BATCH_ROWS, len(batch) - low)
+            yield {name: column.cells(low, rows) for name, column in columns.items()}
 
 
-def _cells(column: Any, skipped: int, rows: int) -> Cells:
-    kind, start = column.schema.type.name.lower(), column.offset + skipped
-    if kind not in _READABLE or (kind == "timestamp" and column.schema.unit.name != "MICRO"):
-        raise TypeError(f"a column of {column.schema} cannot be read; hand over texts, numbers, dates or times in microseconds")
-    nothing, nowhere = np.zeros(1, dtype=np.uint8), np.zeros(rows + 1, dtype=np.int64)
-    if kind == "null":
-        return Cells(np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), nothing, nowhere)
-    buffers = column.buffers
-    valid = np.ones(rows, dtype=np.bool_)
-    if len(buffers[0]):
-        bits = np.frombuffer(buffers[0], dtype=np.uint8, count=(start + rows + 7) // 8)
-        valid = np.unpackbits(bits, count=start + rows, bitorder="little")[start:].view(np.bool_)
-    if kind in _OFFSETS:
-        offsets = np.frombuffer(buffers[1], dtype=_OFFSETS[kind], count=start + rows + 1)[start:].astype(np.int64)
-        data = np.frombuffer(buffers[2], dtype=np.uint8) if len(buffers[2]) else nothing
-        return Cells(valid, nowhere[:0], data, offsets)
-    numbers = np.frombuffer(buffers[1], dtype=_NUMBERS[kind], count=start + rows)[start:]
-    numbers = numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64, copy=False)
-    return Cells(valid, numbers, nothing[:0], nowhere[:0], is_date=kind == "date32")
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of a batch as the engine holds it: type, buffers, and at which of their rows it begins."""
+
+    kind: str
+    buffers: tuple[Any, ...]
+    start: int
+
+    @classmethod
+    def of(cls, column: Any, skipped: int) -> "_Column":
+        """Return a column less the rows skipped before it."""
+        kind = column.schema.type.name.lower()
+        if kind not in _READABLE or (kind == "timestamp" and column.schema.unit.name != "MICRO"):
+            raise TypeError(f"a column of {column.schema} cannot be read; hand over texts, numbers, dates or times in microseconds")
+        return cls(kind, tuple(column.buffers), column.offset + skipped)
+
+    def cells(self, low: int, rows: int) -> Cells:
+        """Return some of the rows."""
+        if self.kind == "null":
+            return Cells(np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.int64), _NO_BYTES, np.zeros(rows + 1, dtype=np.int64))
+        first, last = self.start + low, self.start + low + rows
+        valid = np.ones(rows, dtype=np.bool_)
+        if len(self.buffers[0]):
+            bits = np.frombuffer(self.buffers[0], dtype=np.uint8)[first // 8 : (last + 7) // 8]
+            valid = np.unpackbits(bits, count=last - first // 8 * 8, bitorder="little")[first % 8 :].view(np.bool_)
+        if self.kind in _OFFSETS:
+            offsets = np.frombuffer(self.buffers[1], dtype=_OFFSETS[self.kind], count=last + 1)[first:].astype(np.int64)
+            data = np.frombuffer(self.buffers[2], dtype=np.uint8) if len(self.buffers[2]) else _NO_BYTES
+            return Cells(valid, _NOWHERE, data, offsets)
+        numbers = np.frombuffer(self.buffers[1], dtype=_NUMBERS[self.kind], count=last)[first:]
+        numbers = numbers.astype(np.float64 if numbers.dtype.kind == "f" else np.int64, copy=False)
+        return Cells(valid, numbers, _NO_BYTES[:0], _NOWHERE, is_date=self.kind == "date32")

@@ -8,11 +8,11 @@ A fact does not depend on the order of the records. Orders and deliveries stand 
 from typing import Final
 
 from features.civil import NONE
-from features.compiled import jit
+from features.compiled import allocating, jit
 from features.derive_orders import derive_orders
 from features.facts import EXPIRY_NOTICE_DAYS, KIND_INDEX, LONG_TERM_DAYS
 from features.records import MISSING
-from features.versions import since_day, tell, until_day, versions
+from features.versions import following_of, since_day, tell, until_day
 
 _JOINED: Final = KIND_INDEX["supplier_joined"]
 _REGISTERED: Final = KIND_INDEX["supplier_registered"]
@@ -45,9 +45,8 @@ _DEEP_FROM: Final = 4
 
 
 @jit
-def derive_suppliers(rows, facts, n):
+def derive_suppliers(rows, following, facts, n):
     """Facts of who the supplier is."""
-    _, following, _ = versions(rows)
     for i in range(len(rows)):
         since, until = since_day(rows, i), until_day(rows, following[i])
         n = tell(facts, n, _JOINED, rows[i].joined, since, until, -1, i)
@@ -56,9 +55,8 @@ def derive_suppliers(rows, facts, n):
 
 
 @jit
-def derive_reviews(rows, facts, n):
+def derive_reviews(rows, following, facts, n):
     """Facts of reviews."""
-    _, following, _ = versions(rows)
     for i in range(len(rows)):
         since, until, stars, length = since_day(rows, i), until_day(rows, following[i]), rows[i].stars, rows[i].text_length
         n = tell(
@@ -69,9 +67,8 @@ def derive_reviews(rows, facts, n):
 
 
 @jit
-def derive_purchases(rows, facts, n):
+def derive_purchases(rows, following, facts, n):
     """Facts of purchases."""
-    _, following, _ = versions(rows)
     for i in range(len(rows)):
         if rows[i].amount != MISSING:
             since, until = since_day(rows, i), until_day(rows, following[i])
@@ -81,9 +78,8 @@ def derive_purchases(rows, facts, n):
 
 
 @jit
-def derive_invoices(rows, facts, n):
+def derive_invoices(rows, following, facts, n):
     """Facts of receivables."""
-    _, following, _ = versions(rows)
     for i in range(len(rows)):
         if rows[i].amount != MISSING:
             n = _tell_invoice(rows[i], i, max(since_day(rows, i), rows[i].issued), until_day(rows, following[i]), facts, n)
@@ -120,9 +116,8 @@ def _tell_open(facts, n, opened, closed, opens, paid, since, until, party, i, am
 
 
 @jit
-def derive_observations(inventory, production, facts, n):
-    """Facts of stock and of production."""
-    _, following, _ = versions(inventory)
+def derive_inventory(inventory, following, facts, n):
+    """Facts of stock."""
     for i in range(len(inventory)):
         cover = inventory[i].cover
         since, until = since_day(inventory, i), until_day(inventory, following[i])
@@ -130,7 +125,12 @@ def derive_observations(inventory, production, facts, n):
             facts, n, _STOCK, inventory[i].observed, since, until, -1, i,
             inventory[i].value, 0 if cover == MISSING else cover, cover != MISSING,
         )  # fmt: skip
-    _, following, _ = versions(production)
+    return n
+
+
+@jit
+def derive_production(production, following, facts, n):
+    """Facts of production."""
     for i in range(len(production)):
         state = production[i].state
         since, until = since_day(production, i), until_day(production, following[i])
@@ -151,9 +151,8 @@ def derive_observations(inventory, production, facts, n):
 
 
 @jit
-def derive_standing(certificates, cooperations, facts, n):
-    """Facts of certificates and of cooperations."""
-    _, following, _ = versions(certificates)
+def derive_certificates(certificates, following, facts, n):
+    """Facts of certificates."""
     for i in range(len(certificates)):
         row = certificates[i]
         since, until = max(since_day(certificates, i), row.issued), until_day(certificates, following[i])
@@ -163,7 +162,12 @@ def derive_standing(certificates, cooperations, facts, n):
         if row.expires != NONE:
             n = tell(facts, n, _EXPIRING, max(row.issued, row.expires - EXPIRY_NOTICE_DAYS), since, until, -1, i)
             n = tell(facts, n, _EXPIRED, row.expires, since, until, -1, i, is_quality)
-    _, following, _ = versions(cooperations)
+    return n
+
+
+@jit
+def derive_cooperations(cooperations, following, facts, n):
+    """Facts of cooperations."""
     for i in range(len(cooperations)):
         row = cooperations[i]
         since, until = max(since_day(cooperations, i), row.started), until_day(cooperations, following[i])
@@ -173,7 +177,7 @@ def derive_standing(certificates, cooperations, facts, n):
     return n
 
 
-@jit
+@allocating
 def derive(tables, facts):
     """Facts of one supplier.
 
@@ -189,16 +193,18 @@ def derive(tables, facts):
     int
         How many facts there are.
     """
-    n = derive_suppliers(tables[0], facts, 0)
+    n = derive_suppliers(tables[0], following_of(tables[0]), facts, 0)
     n = derive_orders(tables[1], tables[2], facts, n)
-    n = derive_reviews(tables[3], facts, n)
-    n = derive_purchases(tables[4], facts, n)
-    n = derive_invoices(tables[5], facts, n)
-    n = derive_observations(tables[6], tables[7], facts, n)
-    return derive_standing(tables[8], tables[9], facts, n)
+    n = derive_reviews(tables[3], following_of(tables[3]), facts, n)
+    n = derive_purchases(tables[4], following_of(tables[4]), facts, n)
+    n = derive_invoices(tables[5], following_of(tables[5]), facts, n)
+    n = derive_inventory(tables[6], following_of(tables[6]), facts, n)
+    n = derive_production(tables[7], following_of(tables[7]), facts, n)
+    n = derive_certificates(tables[8], following_of(tables[8]), facts, n)
+    return derive_cooperations(tables[9], following_of(tables[9]), facts, n)
 
 
-@jit
+@allocating
 def derive_at(tables, offsets, s, facts):
     """Facts of one of many suppliers: `offsets` (tables, suppliers + 1) says where each one's records begin; else as `derive`."""
     mine = (

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.civil import ALWAYS, NONE
-from features.compiled import jit
+from features.compiled import allocating, jit
 from features.facts import KIND_INDEX, ROUND_FEN
 from features.records import MISSING
 from features.versions import FOREVER, NEVER, find, since_day, tell, until_day, valid_at, versions
@@ -22,14 +22,29 @@ _INSPECTED: Final = KIND_INDEX["inspected"]
 _RETURNED: Final = KIND_INDEX["returned"]
 
 
-@jit
+@allocating
 def derive_orders(orders, fulfilments, facts, n):
     """Facts of orders and of their deliveries."""
     slots, following, is_first = versions(orders, True)
     _, f_following, f_is_first = versions(fulfilments)
-    first_delivery, next_delivery = _attach(orders, slots, fulfilments, f_is_first)
-    size = len(orders) + len(fulfilments)
-    scratch = (np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64))
+    first_delivery, next_delivery = np.full(len(orders), -1, np.int32), np.full(len(fulfilments), -1, np.int32)
+    _attach(orders, slots, fulfilments, f_is_first, first_delivery, next_delivery)
+    scratch = np.empty((4, len(orders) + len(fulfilments)), np.int64)
+    return _derive_each(orders, following, is_first, fulfilments, f_following, first_delivery, next_delivery, scratch, facts, n)
+
+
+@jit
+def _attach(orders, slots, fulfilments, f_is_first, first, following):
+    """Fill the first delivery of each order and the one that follows each, as a list through the first versions of the fulfilments."""
+    for f in range(len(fulfilments) - 1, -1, -1):  # so that the list keeps the rows' order, most often that of time
+        if f_is_first[f]:
+            i = find(orders, slots, fulfilments[f].order)
+            if i >= 0:
+                following[f], first[i] = first[i], f
+
+
+@jit
+def _derive_each(orders, following, is_first, fulfilments, f_following, first_delivery, next_delivery, scratch, facts, n):
     for i in range(len(orders)):
         since, until, party = since_day(orders, i), until_day(orders, following[i]), orders[i].party
         ordered, promised, amount = orders[i].ordered, orders[i].promised, orders[i].amount
@@ -50,19 +65,6 @@ def derive_orders(orders, fulfilments, facts, n):
                 n = _derive_delivery(orders, i, following, fulfilments, f, f_following, facts, n)
                 f = next_delivery[f]
     return n
-
-
-@jit
-def _attach(orders, slots, fulfilments, f_is_first):
-    """Deliveries of each order, as a list through the first versions of the fulfilments."""
-    first = np.full(len(orders), -1, np.int32)
-    following = np.full(len(fulfilments), -1, np.int32)
-    for f in range(len(fulfilments) - 1, -1, -1):  # so that the list keeps the rows' order, most often that of time
-        if f_is_first[f]:
-            i = find(orders, slots, fulfilments[f].order)
-            if i >= 0:
-                following[f], first[i] = first[i], f
-    return first, following
 
 
 @jit

@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from features.aggregates import Aggregates, OneRow
 from features.feature import Feature
-from features.formula import Aggregates, Formula
+from features.formula import Formula
 from features.kernel import Kernel
 from features.network import NO_NETWORK, Network, empty_network
 from features.plan import Plan, schedule
@@ -62,6 +63,7 @@ class Evaluator:
     def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
         """Lay the features' plan out on the dates."""
         self._features, self._plan, self._formulas = _worked_out(features, present)
+        self.names = tuple(feature.name for feature in features)
         self._days = np.asarray(as_of, dtype=np.int32)
         self._known = known
         self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
@@ -84,6 +86,8 @@ class Evaluator:
         step = max(BATCH_ROWS // len(self._days), 1)
         lows = range(0, max(segment.suppliers, 1), step)
         parts = [self._batch(segment, low, min(low + step, segment.suppliers), parties, network) for low in lows]
+        if len(parts) == 1:
+            return parts[0]
         return Rows(
             np.concatenate([part.supplier for part in parts]),
             np.concatenate([part.as_of for part in parts]),
@@ -93,9 +97,9 @@ class Evaluator:
     def _batch(self, segment: Segment, low: int, high: int, parties: int, network: Network) -> Rows:
         found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
         windows, last, measures, elsewhere, known_from = found
-        days = np.tile(self._days, high - low)
+        days = self._days if high - low == 1 else np.tile(self._days, high - low)
         suppliers = np.repeat(np.arange(low, high, dtype=np.int32), len(self._days))
-        aggregates = Aggregates(self._plan, windows, last, measures, elsewhere, days)
+        aggregates = (OneRow if len(days) == 1 else Aggregates)(self._plan, windows, last, measures, elsewhere, days)
         values = _values(aggregates, self._formulas, len(self._features))
         is_known = np.repeat(known_from, len(self._days)) < days
         return Rows(suppliers, days, values) if is_known.all() else Rows(suppliers[is_known], days[is_known], values[is_known])
@@ -143,6 +147,9 @@ def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tup
 
 def _values(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], width: int) -> npt.NDArray[np.float64]:
     values: npt.NDArray[Any] = np.full((len(rows.as_of), width), np.nan)
+    if isinstance(rows, OneRow):
+        values[0, [place for place, _ in formulas]] = [formula.of(rows) for _, formula in formulas]
+        return values
     for place, formula in formulas:
         values[:, place] = formula.of(rows)
     return values

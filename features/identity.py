@@ -19,7 +19,11 @@ _P2: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 _P3: Final = np.uint64(0x165667B19E3779F9)
 _P4: Final = np.uint64(0x85EBCA77C2B2AE63)
 _P5: Final = np.uint64(0x27D4EB2F165667C5)
-_BYTE: Final = np.uint64(8)
+_1, _2, _3, _8, _16, _24, _32 = (np.uint64(number) for number in (1, 2, 3, 8, 16, 24, 32))
+
+_CODE: Final = np.int64(0xFFFFFFFF)
+_SIZE_AND_CODE: Final = np.int64(0xFFFFFFFFFF)
+"""A slot is an id's mark and its code, counted from 1 and 0 in a free slot, then its first and its last eight bytes."""
 
 _CHUNK: Final = 4096
 """Rows encoded between two checks of the index's room: the table stays small enough for the processor's cache."""
@@ -31,12 +35,17 @@ def _rotl(x, r):
 
 
 @jit
-def _load(data, at, size):
-    """`size` bytes as one little-endian number."""
-    word = np.uint64(0)
-    for i in range(size):
-        word |= np.uint64(data[at + i]) << (_BYTE * np.uint64(i))
-    return word
+def _load4(data, at):
+    """Four bytes as a little-endian number; an index without a sign, so that one load is made of them."""
+    i = np.uint64(at)
+    low = np.uint64(data[i]) | np.uint64(data[i + _1]) << _8
+    return low | np.uint64(data[i + _2]) << _16 | np.uint64(data[i + _3]) << _24
+
+
+@jit
+def _load8(data, at):
+    """Eight bytes as a little-endian number."""
+    return _load4(data, at) | _load4(data, at + 4) << _32
 
 
 @jit
@@ -51,8 +60,8 @@ def xxh64(data, low, high):
     if size >= 32:
         a, b, c, d = _P1 + _P2, _P2, np.uint64(0), np.uint64(0) - _P1
         while at <= high - 32:
-            a, b = _round(a, _load(data, at, 8)), _round(b, _load(data, at + 8, 8))
-            c, d = _round(c, _load(data, at + 16, 8)), _round(d, _load(data, at + 24, 8))
+            a, b = _round(a, _load8(data, at)), _round(b, _load8(data, at + 8))
+            c, d = _round(c, _load8(data, at + 16)), _round(d, _load8(data, at + 24))
             at += 32
         h = _rotl(a, 1) + _rotl(b, 7) + _rotl(c, 12) + _rotl(d, 18)
         for acc in (a, b, c, d):
@@ -61,13 +70,13 @@ def xxh64(data, low, high):
         h = _P5
     h += np.uint64(size)
     while at + 8 <= high:
-        h = _rotl(h ^ _round(np.uint64(0), _load(data, at, 8)), 27) * _P1 + _P4
+        h = _rotl(h ^ _round(np.uint64(0), _load8(data, at)), 27) * _P1 + _P4
         at += 8
     if at + 4 <= high:
-        h = _rotl(h ^ (_load(data, at, 4) * _P1), 23) * _P2 + _P3
+        h = _rotl(h ^ (_load4(data, at) * _P1), 23) * _P2 + _P3
         at += 4
     while at < high:
-        h = _rotl(h ^ (np.uint64(data[at]) * _P5), 11) * _P1
+        h = _rotl(h ^ (np.uint64(data[np.uint64(at)]) * _P5), 11) * _P1
         at += 1
     h = (h ^ (h >> np.uint64(33))) * _P2
     h = (h ^ (h >> np.uint64(29))) * _P3
@@ -91,39 +100,83 @@ def mix(key, other, out):
 
 
 @jit
-def _same(data, low, high, store, starts, code):
-    size = high - low
-    at = 0 if size == starts[code + 1] - starts[code] else size + 1
-    while at < size and data[low + at] == store[starts[code] + at]:
-        at += 1
-    return at == size
+def _ends(data, low, high):
+    """The first and the last eight bytes of data[low:high], or all of what is shorter."""
+    if high - low >= 8:
+        return np.int64(_load8(data, low)), np.int64(_load8(data, high - 8))
+    head = np.uint64(0)
+    if low + 8 <= len(data):
+        head = _load8(data, low) & ((_1 << np.uint64(8 * (high - low))) - _1)
+    else:
+        for i in range(high - low):
+            head |= np.uint64(data[low + i]) << np.uint64(8 * i)
+    return np.int64(head), np.int64(0)
 
 
 @jit
-def _encode(data, offsets, valid, slots, hashes, store, starts, count, grow, codes):
-    """Codes of rows; -1 where a row has no id, -2 where it is unknown and `grow` is off. Returns how many ids there are now."""
-    mask = len(slots) - 1
-    given = np.empty(len(codes), np.int64)
-    hash_ids(data, offsets, valid, given)  # a pass of its own: the look-ups then do not wait for one another
+def _mark(h, size):
+    """What tells a slot's id from others before its bytes do: part of its hash, and its size up to 255."""
+    return (h & ~_SIZE_AND_CODE) | (min(size, 255) << 32)
+
+
+@jit
+def _is_middle_same(data, low, high, store, starts, code):
+    """Whether an id that agrees with a stored one in mark and ends does so between them, too."""
+    at, begin = low + 8, starts[code]
+    while at < high - 8 and data[at] == store[begin + at - low]:
+        at += 1
+    return at >= high - 8 and starts[code + 1] - begin == high - low
+
+
+@jit
+def _guess(data, offsets, given, slots, codes):
+    """Codes of those whose mark and ends stand in one of the first two slots of their hash, as those of nearly all do; -3 else.
+
+    Without a branch that is hard to foretell, so that the memory's answers for many rows are awaited at a time.
+    """
+    mask = np.uint64(len(slots) - 1)
     for i in range(len(codes)):
+        low, high, at = offsets[i], offsets[i + 1], np.uint64(given[i]) & mask
+        mark, (head, tail) = _mark(given[i], high - low), _ends(data, low, high)
+        is_first = (slots[at, 0] & ~_CODE == mark) & (slots[at, 1] == head) & (slots[at, 2] == tail)
+        at = at if is_first else (at + _1) & mask
+        is_found = (slots[at, 0] & ~_CODE == mark) & (slots[at, 1] == head) & (slots[at, 2] == tail)
+        codes[i] = (slots[at, 0] & _CODE) - 1 if is_found else -3
+
+
+@jit
+def _encode(data, offsets, valid, given, slots, store, starts, count, grow, codes):
+    """Codes of rows; -1 where a row has no id, -2 where it is unknown and `grow` is off. Returns how many ids there are now."""
+    hash_ids(data, offsets, valid, given)
+    _guess(data, offsets, given, slots, codes)
+    for i in range(len(codes)):
+        low, high = offsets[i], offsets[i + 1]
         if not valid[i]:
             codes[i] = -1
-            continue
-        low, high, h = offsets[i], offsets[i + 1], given[i]
-        at = h & mask
-        while slots[at] >= 0 and not (hashes[at] == h and _same(data, low, high, store, starts, slots[at])):
-            at = (at + 1) & mask
-        if slots[at] < 0:
-            if not grow:
-                codes[i] = -2
-                continue
-            for j in range(high - low):
-                store[starts[count] + j] = data[low + j]
-            starts[count + 1] = starts[count] + high - low
-            slots[at], hashes[at] = count, h
-            count += 1
-        codes[i] = slots[at]
+        elif codes[i] < 0 or (high - low > 16 and not _is_middle_same(data, low, high, store, starts, codes[i])):
+            at = _find(data, low, high, given[i], slots, store, starts)
+            if slots[at, 0] == 0 and grow:
+                for j in range(high - low):
+                    store[starts[count] + j] = data[low + j]
+                starts[count + 1] = starts[count] + high - low
+                count += 1
+                slots[at, 0] = _mark(given[i], high - low) | count
+                slots[at, 1], slots[at, 2] = _ends(data, low, high)
+            codes[i] = (slots[at, 0] & _CODE) - 1 if slots[at, 0] != 0 else -2
     return count
+
+
+@jit
+def _find(data, low, high, h, slots, store, starts):
+    """The slot of an id, a free one if it is unknown."""
+    mask, mark, (head, tail) = len(slots) - 1, _mark(h, high - low), _ends(data, low, high)
+    at = h & mask
+    while slots[at, 0] != 0:
+        is_alike = slots[at, 0] & ~_CODE == mark and slots[at, 1] == head and slots[at, 2] == tail
+        if is_alike and _is_middle_same(data, low, high, store, starts, (slots[at, 0] & _CODE) - 1):
+            break
+        at = (at + 1) & mask
+    return at
 
 
 class IdIndex:
@@ -144,8 +197,7 @@ class IdIndex:
         self._lock = Lock()
         self._store = np.empty(1024, dtype=np.uint8)
         self._starts = np.zeros(2, dtype=np.int64)
-        self._slots = np.full(1024, -1, dtype=np.int32)
-        self._hashes = np.zeros(1024, dtype=np.int64)
+        self._slots = np.zeros((1024, 3), dtype=np.int64)
 
     def encode(
         self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], *, grow: bool = True
@@ -162,8 +214,8 @@ class IdIndex:
                 if grow:
                     self._make_room(high - low, int(offsets[high] - offsets[low]))
                 found = _encode(
-                    data, offsets[low : high + 1], valid[low:high], self._slots, self._hashes, self._store, self._starts,
-                    self.count, grow, codes[low:high],
+                    data, offsets[low : high + 1], valid[low:high], np.empty(high - low, dtype=np.int64), self._slots, self._store,
+                    self._starts, self.count, grow, codes[low:high],
                 )  # fmt: skip
                 self.count = found if grow else self.count
         return codes
@@ -177,13 +229,10 @@ class IdIndex:
         if len(self._store) < used + size:
             self._store = np.concatenate([self._store[:used], np.empty(used + 2 * size, dtype=np.uint8)])
         if len(self._slots) < 2 * needed:
-            ids, self.count = (self._store, self._starts[: self.count + 1]), 0
-            room = 1 << (2 * needed).bit_length()
-            self._slots, self._hashes = np.full(room, -1, dtype=np.int32), np.zeros(room, dtype=np.int64)
-            store, starts = ids[0].copy(), ids[1].copy()
-            valid = np.ones(len(starts) - 1, dtype=np.bool_)
-            codes = np.empty(len(valid), dtype=np.int32)
-            self.count = _encode(store, starts, valid, self._slots, self._hashes, self._store, self._starts, 0, True, codes)
+            store, starts = self.arrays()
+            valid, given, codes = (np.ones(self.count, dtype=kind) for kind in (np.bool_, np.int64, np.int32))
+            self._slots = np.zeros((1 << (2 * needed).bit_length(), 3), dtype=np.int64)
+            _encode(store, starts, valid, given, self._slots, self._store, self._starts, 0, True, codes)
 
     def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """Return the ids' bytes and where each begins (ids + 1,)."""

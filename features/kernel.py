@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from features.compiled import jit
+from features.compiled import allocating, jit
 from features.derive import derive_at
 from features.facts import KINDS, PARTY_METRICS, TELLING_KINDS
 from features.network import MEASURES, Network, measure_network
@@ -83,10 +83,18 @@ def _take_out_unknown(facts, n, plan, latest, low, out):
             d += 1
 
 
-@jit
+@allocating
 def _sort_walked(facts, n, plan, latest, kind):
     """Facts of one kind by bin: their places, and where each bin begins."""
     begins = np.zeros(len(plan.bounds) + 1, np.int64)
+    places = np.empty(_count_walked(facts, n, plan, latest, kind, begins), np.int64)
+    _place_walked(facts, n, plan, latest, kind, begins.copy(), places)
+    return places, begins
+
+
+@jit
+def _count_walked(facts, n, plan, latest, kind, begins):
+    """Fill where each bin begins; return how many facts there are."""
     size = 0
     for i in range(n):
         if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
@@ -96,14 +104,18 @@ def _sort_walked(facts, n, plan, latest, kind):
                 size += 1
     for b in range(len(plan.bounds)):
         begins[b + 1] += begins[b]
-    places, at = np.empty(size, np.int64), begins.copy()
+    return size
+
+
+@jit
+def _place_walked(facts, n, plan, latest, kind, at, places):
+    """Put each fact into its bin's next place."""
     for i in range(n):
         if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
             b = _bin(plan, facts[i, EVENT])
             if b < len(plan.bounds):
                 places[at[b]] = i
                 at[b] += 1
-    return places, begins
 
 
 @jit
@@ -130,9 +142,9 @@ def _last_day(facts, places, begins, newest, known):
 
 
 @jit
-def _local_codes(facts, places, local):
-    """Counterparties as numbers from 0, in the order in which they are met; `local` is put back as it was."""
-    party, size = np.empty(len(places), np.int64), 0
+def _local_codes(facts, places, local, party):
+    """Number counterparties from 0 in the order in which they are met; `local` is put back as it was. Returns how many there are."""
+    size = 0
     for p in range(len(places)):
         code = facts[places[p], PARTY]
         if local[code + 1] < 0:
@@ -141,7 +153,7 @@ def _local_codes(facts, places, local):
         party[p] = local[code + 1]
     for p in range(len(places)):
         local[facts[places[p], PARTY] + 1] = -1
-    return party, size
+    return size
 
 
 @jit
@@ -180,14 +192,21 @@ def _measure(amounts, counts, met, n_met, out, at, row):
         out[at + 2, row] = top / total
 
 
-@jit
+@allocating
 def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
     """Walk one kind backwards from each date through its nested windows."""
     if not (plan.walks[:, 0] == kind).any():
         return  # walked for its last day alone
-    party, size = _local_codes(facts, places, local)
-    amounts, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    met, is_met = np.empty(size, np.int64), np.zeros(size, np.bool_)
+    party = np.empty(len(places), np.int64)
+    size = _local_codes(facts, places, local, party)
+    own = (party, np.zeros(size, np.int64), np.zeros(size, np.int64), np.empty(size, np.int64), np.zeros(size, np.bool_))
+    _walk_dates(facts, places, begins, plan, kind, own, first_row, out)
+
+
+@jit
+def _walk_dates(facts, places, begins, plan, kind, own, first_row, out):
+    """Measure one kind's counterparties at each date, given each fact's and room for sums by counterparty."""
+    party, amounts, counts, met, is_met = own
     for d in range(len(plan.as_of)):
         n_met, newest = 0, plan.edge_at[d, 0]
         for w in range(len(plan.walks)):
@@ -195,20 +214,20 @@ def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
                 continue
             oldest = plan.edge_at[d, plan.walks[w, 1]]
             for p in range(begins[oldest + 1], begins[newest + 1]):
-                i, own = places[p], party[p]
+                i, code = places[p], party[p]
                 if facts[i, KNOWN] < plan.known[d]:
-                    if not is_met[own]:
-                        is_met[own], met[n_met] = True, own
+                    if not is_met[code]:
+                        is_met[code], met[n_met] = True, code
                         n_met += 1
-                    counts[own] += facts[i, VALUES]
-                    amounts[own] += facts[i, VALUES + 1]
+                    counts[code] += facts[i, VALUES]
+                    amounts[code] += facts[i, VALUES + 1]
             _measure(amounts, counts, met, n_met, out, w * _METRICS, first_row + d)
             newest = oldest
         for m in range(n_met):
             amounts[met[m]], counts[met[m]], is_met[met[m]] = 0, 0, False
 
 
-@jit
+@allocating
 def _aggregate(
     tables, offsets, first, plan, facts, local, known_from, sums, windows, last, parties, months, known, month_of, totals, network
 ):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from credit.errors import NotEnoughHistory, UnknownSupplier
 from features.civil import to_date
 from features.collect import collect
-from features.compiled import jit
+from features.compiled import allocating
 from features.derive import derive, derive_at
 from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS, TELLING_KINDS, TRADE_TABLES
 from features.identity import IdIndex, texts
@@ -250,7 +250,7 @@ def facts_in(records: tuple[npt.NDArray[np.void], ...]) -> npt.NDArray[np.int64]
     return facts[:n]
 
 
-@jit
+@allocating
 def _survey(tables, offsets, facts, is_trade, days, counts):
     """Fill the known days and the number of facts of each supplier; return the largest number of facts of one."""
     largest = 0

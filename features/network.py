@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.civil import to_date, to_day
-from features.compiled import jit
+from features.compiled import allocating, jit
 from features.derive import derive_at
 from features.facts import KIND_INDEX
 from features.segment import Segment
@@ -164,7 +164,7 @@ def _measure(own, met, size, totals, row, out):
         out[7, row] += (elsewhere[4] - own[party, 5]) // 100
 
 
-@jit
+@allocating
 def measure_network(facts, n, months, known, month_of_date, totals, local, first_row, out):
     """Fill the network measures of one supplier for each date.
 
@@ -200,7 +200,7 @@ def measure_network(facts, n, months, known, month_of_date, totals, local, first
         local[met[party] + 1] = -1
 
 
-@jit
+@allocating
 def _add_up(tables, offsets, first, facts, local, months, known, sign, totals):
     """Add suppliers' parts to the totals from the first on; return at which the room for facts ran out, and how much it needs."""
     for s in range(first, offsets.shape[1] - 1):

@@ -65,8 +65,8 @@ def _copy(data, starts, rows, out, out_starts):
 
 
 @jit
-def _scatter(words, codes, low, starts, out):
-    at = starts[:-1].copy()
+def _scatter(words, codes, low, at, out):
+    """Write each row to the next place of its code; `at` says where that is."""
     for i in range(len(codes)):
         place = at[codes[i] - low]
         at[codes[i] - low] = place + 1
@@ -96,14 +96,14 @@ def arrange(records: Records, codes: npt.NDArray[np.int32], low: int, count: int
     """
     starts, out = np.empty(count + 1, dtype=np.int64), np.empty_like(records)
     _count(codes, low, starts)
-    _scatter(words_of(records), codes, low, starts, words_of(out))
+    _scatter(words_of(records), codes, low, starts[:-1].copy(), words_of(out))
     return out, starts
 
 
 def order_by(codes: npt.NDArray[np.int32], low: int, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the places of rows by code, each code's in their order, given where each code begins."""
     places, order = np.arange(len(codes), dtype=np.int64).reshape(-1, 1), np.empty((len(codes), 1), dtype=np.int64)
-    _scatter(places, codes, low, starts, order)
+    _scatter(places, codes, low, starts[:-1].copy(), order)
     return order[:, 0]
 
 

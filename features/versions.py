@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from features.civil import ALWAYS, NONE
-from features.compiled import jit
+from features.compiled import allocating, jit, jit_for
 from features.facts import COLUMNS
 
 NEVER: Final = -1_000_000
@@ -47,7 +47,7 @@ _TOLD: Final = _INT(_INT[:, ::1], *[_INT] * 14)
 """One signature for all: without it every mix of widths and booleans would be compiled anew."""
 
 
-@njit(_TOLD, cache=True, nogil=True)
+@jit_for(_TOLD)
 def _tell(facts, n, kind, event, since, until, party, row, v1, v2, v3, v4, v5, v6, v7):
     if event == NONE:
         return n
@@ -118,7 +118,7 @@ def _is_corrected(rows):
     return at < len(rows)
 
 
-@jit
+@allocating
 def versions(rows, is_looked_up=False):
     """Following version of each record, whether it is the first of its key, and the table of keys where it `is_looked_up`."""
     following, is_first = np.full(len(rows), -1, np.int32), np.ones(len(rows), np.bool_)
@@ -130,6 +130,12 @@ def versions(rows, is_looked_up=False):
     slots = np.empty(size, np.int32)
     _chains(rows, slots, following, is_first)
     return slots, following, is_first
+
+
+@allocating
+def following_of(rows):
+    """Following version of each record."""
+    return versions(rows)[1]
 
 
 @jit

@@ -196,8 +196,8 @@ def _score_part(assessment: Assessment) -> ScorePart:
 def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[ContributionPart]:
     """Return all contributions in the bundle's order, the order in which they add up; adding 0.0 turns a negative zero plain."""
     return [
-        ContributionPart(feature=part.feature, value=part.value, unit=str(entry["unit"]), points=part.points + 0.0)
-        for part, entry in zip(assessment.score.contributions, bundle.catalog, strict=True)
+        ContributionPart(name, value, factor.unit, points + 0.0)
+        for (name, value, points), factor in zip(assessment.score.contributions, bundle.factors, strict=True)
     ]
 
 
