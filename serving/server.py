@@ -3,7 +3,6 @@
 Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
 """
 
-import gc
 import signal
 import socket
 import threading
@@ -167,18 +166,11 @@ def serve(
 
 
 def work_ahead(app: FastAPI) -> None:
-    """Make one report and the documentation's examples, while requests are answered.
-
-    What stays are the platform's scores of the day, two years of its buyer network, and the examples.
-    """
+    """Make one report, while requests are answered: the platform's scores of the day and two years of its buyer network stay."""
     service: Service = app.state.service
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
     build_report(service.bundle, service.ledger, assessment, peers=service.peers)
-    app.openapi()
-    # What is there by now stays; looking through all of it for garbage takes a quarter of a second in the middle of an answer.
-    gc.collect()
-    gc.freeze()
 
 
 def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:

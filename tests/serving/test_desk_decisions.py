@@ -121,7 +121,7 @@ def test_faults_are_told_at_their_fields(person: Person, ledger: Ledger, owner: 
         assert re.search(rf'id="{place}"[^>]*aria-invalid="true" aria-describedby="fault-{place}"', answer.text)
     assert 'value="2026-13-01"' in answer.text
     same = body["invoices"][0]["number"]
-    assert "things to put right" in send(person, body, "try", **{"row-1-number": same}).text
+    assert "To put right" in send(person, body, "try", **{"row-1-number": same}).text
     assert send(person, body | {"invoices": []}, "try").status_code == 422
 
 

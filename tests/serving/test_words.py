@@ -87,6 +87,7 @@ def test_every_word_put_together_on_the_way_is_there() -> None:
         *(f"purpose.{purpose.value}" for purpose in Purpose),
         *(f"evidence.{name}" for name in columns | flags),
         *(f"table.{name}" for name in CONTRACT),
+        *(f"desk.number_unit.{n.unit.replace(' ', '_')}" for numbers in packaged_financing_policy().numbers.values() for n in numbers),
         *(f"consents.tier.{tier.value}" for tier in Tier),
     }
     assert wanted <= known, wanted - known
