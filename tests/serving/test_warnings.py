@@ -67,7 +67,7 @@ def test_absent_values_are_said_from_five_points_on_either_side(bundle: ScoringB
         shown = with_points(known, {name: reference[name] + moved for name in two}, missing=True)
         assert f": 2. Together they moved the score by {together} points" in texts(bundle, ledger, shown)["values_missing"]
         chinese = texts(bundle, ledger, shown, Language.ZH_CN)["values_missing"]
-        assert "2 项特征" in chinese
+        assert "2 个数字" in chinese
         assert f"{together} 分" in chinese
     for moved in (2.4, -2.4, 0.0):
         shown = with_points(known, {name: reference[name] + moved for name in two}, missing=True)
