@@ -32,5 +32,8 @@ _clear_if_stale()
 allocating: Final[Any] = njit(cache=True, nogil=True)
 """Compile for whatever arguments come, keep the result, and let other threads run meanwhile."""
 
-jit: Final[Any] = njit(cache=True, nogil=True, _nrt=False)
+UNCOUNTED: Final[dict[str, Any]] = {"cache": True, "nogil": True, "_nrt": False}
 """The same for what makes no array: without counting references to those it is handed, which per row costs more than the row's work."""
+
+jit: Final[Any] = njit(**UNCOUNTED)
+"""Compile what makes no array, as most functions here; one that does is refused when it is compiled."""

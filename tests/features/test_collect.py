@@ -12,7 +12,8 @@ import pytest
 
 from credit.errors import CannotWrite, UnknownSupplier
 from features import arrow
-from features.collect import Collected, collect, parts_of, supplier_codes
+from features.buckets import Collected, parts_of
+from features.collect import collect, supplier_codes
 from features.identity import IdIndex
 from features.read import RawTables
 from features.records import MISSING, Codes
@@ -137,7 +138,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(tables: RawTables, tmp_
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("features.collect.FileIO", Full)
+    monkeypatch.setattr("features.buckets.FileIO", Full)
     with pytest.raises(CannotWrite, match=r"No space left on device.*TMPDIR"):
         collect(tables.con, zone="UTC", tables=tables.present, memory=0)
     assert not list(tmp_path.iterdir())
@@ -148,7 +149,7 @@ def test_a_disk_that_takes_a_piece_at_a_time_gets_the_whole(tables: RawTables, w
         def write(self, content: Any, /) -> int:
             return super().write(content[:1000])
 
-    monkeypatch.setattr("features.collect.FileIO", Slow)
+    monkeypatch.setattr("features.buckets.FileIO", Slow)
     assert told(collect(tables.con, zone="Asia/Shanghai", tables=tables.present, memory=0, bucket_rows=40)) == whole
 
 
