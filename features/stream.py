@@ -13,7 +13,7 @@ from features.buckets import Collected, parts_of
 from features.catalog import CATALOG
 from features.civil import to_day
 from features.collect import MEMORY, collect, in_turn
-from features.evaluate import Evaluator
+from features.evaluate import Evaluator, evaluator_for
 from features.feature import Feature
 from features.matrix import FeatureMatrix
 from features.network import Network, add_to_network
@@ -71,15 +71,14 @@ def stream_features(
         network = _network(collected, evaluator)
         values, known_from = np.empty((suppliers * len(days), len(features))), np.empty(suppliers, dtype=np.int32)
 
-        def run(numbers: range) -> None:
-            own = Evaluator(features, days, tables.present)
-            for number in numbers:
-                low, segment = collected.bucket(number)
-                high = low + segment.suppliers
-                place = values[low * len(days) : high * len(days)]
-                known_from[low:high] = own.fill(segment, collected.codes.parties.count, network, place)
+        def run(number: int) -> None:
+            low, segment = collected.bucket(number)
+            high = low + segment.suppliers
+            own = evaluator_for(features, days, tables.present)
+            place = values[low * len(days) : high * len(days)]
+            known_from[low:high] = own.fill(segment, collected.codes.parties.count, network, place)
 
-        in_turn(threads, run, [range(first, collected.buckets, threads) for first in range(threads)])
+        in_turn(threads, run, range(collected.buckets))
     finally:
         collected.close()
     rows = evaluator.known_rows(known_from, values)
