@@ -9,13 +9,17 @@ ifneq ($(shell cat $(VENV)/.base 2>/dev/null),$(CURDIR))
 $(shell rm -f $(VENV)/.base $(VENV)/.dev $(VENV)/.demo)
 endif
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test reliability lint lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/lianxin demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+
+# The long forms of what docs/reliability.md shows: some hours.
+reliability: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m load tests/serving
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check -q .

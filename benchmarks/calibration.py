@@ -23,7 +23,7 @@ from benchmarks.ablation import Study, olist
 from benchmarks.known_truth import STOPPED, Flags, Floats, Platform, Texts, directions, grown, probability, simulated
 from benchmarks.olist import Outcome
 from credit.abstention import Stance, stand
-from training.calibrate import CalibrationPolicy, calibrate, fit_calibration
+from training.calibrate import CalibrationPolicy, calibrate, fit_calibration, likeliest_line
 from training.calibration_table import CalibrationRow, Estimate, calibration_by
 from training.disagreement import measure_disagreement
 from training.fit import Fit
@@ -169,6 +169,29 @@ def shown(estimate: Estimate | None) -> str:
     return f"{'':>18}" if estimate is None else f"{estimate.value:+.2f} ({estimate.low:+.2f} {estimate.high:+.2f})"
 
 
+def slope_of_truth(true_pd: Floats, pd: Floats) -> float:
+    """Return the slope of true PDs on the log-odds of PDs: what `calibration_line` would give with endless outcomes."""
+    log_odds = np.log(pd) - np.log1p(-pd)
+    return float(likeliest_line(np.column_stack([np.ones(len(pd)), log_odds]), true_pd)[1])
+
+
+def print_slopes(platform: Platform, fit: Fit, calibration: Calibration, judged: Judged) -> None:
+    """Print how much of the test months' slope is luck: beside it the newest training months', the true PDs', and that on the true PDs."""
+    rows = platform.split.train
+    newest = np.isin(platform.frame.as_of[rows], np.unique(platform.frame.as_of[rows])[-platform.settings.calibration.newest_months :])
+    pd = probability(calibration.intercept + calibration.slope * fit.margins_out_of_fold[newest])
+    kept = rows[newest]
+    (before,) = calibration_by(platform.frame.y[kept], pd, {}, suppliers=platform.frame.supplier_ids[kept])
+    (after,) = calibration_by(judged.y, judged.pd, {}, suppliers=judged.suppliers)
+    going = judged.true_pd < STOPPED
+    (luck,) = calibration_by(judged.y[going], judged.true_pd[going], {}, suppliers=judged.suppliers[going])
+    on = {"newest training months, out of fold": before, "test months": after, "test months, of outcomes on the true PDs": luck}
+    for name, row in on.items():
+        print(f"slope on the {name}: {shown(row.slope)}")
+    by_truth = slope_of_truth(judged.true_pd, judged.pd), slope_of_truth(judged.true_pd[going], judged.pd[going])
+    print(f"slope of the true PDs on the test months: {by_truth[0]:.3f}; without rows whose instalments have stopped {by_truth[1]:.3f}")
+
+
 def print_table(rows: list[CalibrationRow]) -> None:
     """Print calibration by group."""
     print(f"{'group':28} rows   bads  PD     bad rate  {'slope':18} {'level':18} Brier   log loss  ECE (by luck)")
@@ -215,6 +238,7 @@ def report(platform: Platform, threads: int = 1) -> None:
     print_candidates(platform, fit)
     calibration = candidates(platform, fit)["kept: newest 6, drawn to all rows"]
     judged = judge(platform, fit, calibration, intervals(platform, fit, calibration, threads))
+    print_slopes(platform, fit, calibration, judged)
     print_table(calibration_by(judged.y, judged.pd, {by: judged.groups[by] for by in GROUPINGS}, suppliers=judged.suppliers))
     print_coverage(platform, fit, judged)
     print_abstention(judged, platform.settings.abstention.cutoff_pd)

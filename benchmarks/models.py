@@ -5,8 +5,9 @@
 Five stratified folds, shuffled with seed 20261121. `lianxin` is `training.recipe.learn`, which `lianxin train` calls, with its defaults and
 the same knowledge as the peers; `lianxin directed` has the tables' directions besides, so that their price shows. Printed per table: mean
 over the folds of AUC, log loss, calibration slope and expected calibration error (ten bins), and lianxin less each peer on the same folds
-with the standard error of the mean difference; then mean ranks over the tables. `--save` keeps the log-odds, and `--read` sums saved files
-up without fitting, so that tables and scorers can be run one by one. Peers need the extra `bench`; those not installed are left out.
+with the standard error of the mean difference; then mean ranks over the tables. `--save` keeps the log-odds after every fold and continues
+a file that was stopped; `--read` sums saved files up without fitting, so that tables and scorers can be run one by one. Where folds are
+missing it says which, compares on those that are there, and gives no rank. Peers need the extra `bench`; those not installed are left out.
 
 The choice of the recipe must not look at these folds (docs/decisions/0012). Out of time: `python -m benchmarks.olist_model` (a real
 marketplace) and `python -m benchmarks.platform` (simulated, against the true PD), which train by the same recipe.
@@ -17,7 +18,7 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,18 +63,29 @@ SCORERS: Mapping[str, Peer] = {OURS: recipe, DIRECTED: recipe_directed, **PEERS}
 
 @dataclass(frozen=True)
 class Judged:
-    """One table: outcomes, the fold of each row, and each scorer's log-odds from models that did not see the row."""
+    """One table: outcomes, the fold of each row, and each scorer's log-odds from models that did not see the row.
+
+    A fold not run yet has NaN.
+    """
 
     name: str
     y: Floats
     fold: Ints
     scores: dict[str, Floats]
 
+    def missing(self, scorer: str) -> list[int]:
+        """Return the folds a scorer has not been run on, from 1."""
+        return [int(k) + 1 for k in np.unique(self.fold) if np.isnan(self.scores[scorer][self.fold == k]).any()]
+
     def measures(self, scorer: str) -> dict[str, Floats]:
-        """Return each measure of a scorer, fold by fold."""
+        """Return each measure of a scorer, fold by fold; NaN for a fold it has not been run on."""
         found: dict[str, list[float]] = {measure: [] for measure in MEASURES}
         for k in np.unique(self.fold):
             rows = self.fold == k
+            if k + 1 in self.missing(scorer):
+                for values in found.values():
+                    values.append(np.nan)
+                continue
             y, pd = self.y[rows], probability(self.scores[scorer][rows])
             slope, _ = calibration_line(y, pd)
             for measure, value in zip(MEASURES, (auc(y, pd), log_loss(y, pd), slope, ece(y, pd)), strict=True):
@@ -94,17 +106,44 @@ def probability(log_odds: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -35.0, 35.0))), dtype=np.float64)
 
 
-def judge(name: str, table: CreditTable, scorers: Sequence[str]) -> Judged:
-    """Fit every scorer on four folds and score the fifth, five times; progress goes to standard error."""
-    fold = outer_folds(table.y)
-    scores = {scorer: np.full(len(table.y), np.nan) for scorer in scorers}
+def not_run(name: str, table: CreditTable) -> Judged:
+    """Return a table with its folds and no scorer yet."""
+    return Judged(name, table.y, outer_folds(table.y), {})
+
+
+def judge(
+    begun: Judged, table: CreditTable, scorers: Sequence[str], after_fold: Callable[[Judged], None] = lambda judged: None
+) -> Judged:  # fmt: skip
+    """Fit every scorer on four folds and score the fifth, for each fold it has not been run on; progress goes to standard error."""
+    scores = {**{scorer: np.full(len(table.y), np.nan) for scorer in scorers}, **begun.scores}
+    judged = replace(begun, scores=scores)
     for scorer in scorers:
-        began = time.process_time()
-        for k in range(FOLDS):
-            held_out = np.flatnonzero(fold == k)
-            scores[scorer][held_out] = SCORERS[scorer](table.rows(np.flatnonzero(fold != k)), table.values[held_out], SEED + k)
-        print(f"{name}: {scorer}, {time.process_time() - began:.0f} s of CPU", file=sys.stderr, flush=True)
-    return Judged(name, table.y, fold, scores)
+        for number in judged.missing(scorer):
+            began = time.process_time()
+            held_out = judged.fold == number - 1
+            learn_from = table.rows(np.flatnonzero(~held_out))
+            scores[scorer][held_out] = SCORERS[scorer](learn_from, table.values[held_out], SEED + number - 1)
+            print(f"{judged.name}: {scorer}, fold {number}, {time.process_time() - began:.0f} s of CPU", file=sys.stderr, flush=True)
+            after_fold(judged)
+    return judged
+
+
+def judge_tables(names: Sequence[str], scorers: Sequence[str], path: Path | None) -> list[Judged]:
+    """Judge the scorers on each table; a file at the path is continued, and written after every fold."""
+    tables = {judged.name: judged for judged in (read([path]) if path and path.exists() else [])}
+
+    def keep(judged: Judged) -> None:
+        tables[judged.name] = judged
+        if path:
+            save(path, list(tables.values()))
+
+    for name in names:
+        table = credit_table(name)
+        begun = tables.get(name) or not_run(name, table)
+        if not np.array_equal(begun.y, table.y):
+            raise SystemExit(f"{path} holds other outcomes of {name} than the table: give --save another file")
+        keep(judge(begun, table, scorers, keep))
+    return list(tables.values())
 
 
 def with_average(judged: Judged) -> Judged:
@@ -126,7 +165,7 @@ def ranks(tables: Sequence[Judged], measure: str, scorers: Sequence[str]) -> dic
 
 
 def describe(judged: Judged) -> list[str]:
-    """Return the lines of one table's result."""
+    """Return the lines of one table's result; means and differences are of the folds that were run."""
     ours = judged.measures(OURS)
     lines = [
         f"{judged.name}: {len(judged.y)} rows, {judged.y.mean():.1%} bad",
@@ -134,22 +173,35 @@ def describe(judged: Judged) -> list[str]:
     ]
     for scorer in judged.scores:
         found = judged.measures(scorer)
-        mean = {measure: float(values.mean()) for measure, values in found.items()}
+        there = ~np.isnan(found["auc"] + ours["auc"])
+        if not there.any():
+            lines.append(f"  {scorer:17} not run on any fold")
+            continue
+        mean = {measure: float(values[there].mean()) for measure, values in found.items()}
         line = f"  {scorer:17} {mean['auc']:.4f}  {mean['log_loss']:.4f}    {mean['slope']:.2f}   {mean['ece']:.4f}"
         if scorer != OURS:
-            line += "".join(f"  {(ours[m] - found[m]).mean():+.4f} ({paired_error(ours[m], found[m]):.4f})" for m in ("auc", "log_loss"))
+            less = {measure: (ours[measure] - found[measure])[there] for measure in ("auc", "log_loss")}
+            line += "".join(f"  {difference.mean():+.4f} ({paired_error(difference):.4f})" for difference in less.values())
+        if missing := judged.missing(scorer):
+            line += f"  without the folds {missing}, on which it has not been run"
         lines.append(line)
     return lines
 
 
-def paired_error(one: Floats, other: Floats) -> float:
-    """Return the standard error of the mean difference over the folds; the folds share training rows, so it is a little small."""
-    return float(np.std(one - other, ddof=1) / np.sqrt(len(one)))
+def paired_error(difference: Floats) -> float:
+    """Return the standard error of the mean difference over the folds, NaN for one fold alone.
+
+    The folds share training rows, so it is a little small.
+    """
+    return float(np.std(difference, ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else float("nan")
 
 
 def summary(tables: Sequence[Judged]) -> list[str]:
-    """Return the mean ranks, among single models and with the average of the peers besides; directions are no scorer of their own."""
-    common = [s for s in tables[0].scores if s != DIRECTED and all(s in judged.scores for judged in tables)]
+    """Return the mean ranks, among single models and with the average of the peers besides; directions are no scorer of their own.
+
+    A scorer that lacks a fold of any table has no rank.
+    """
+    common = [s for s in tables[0].scores if s != DIRECTED and all(s in judged.scores and not judged.missing(s) for judged in tables)]
     lines = []
     for title, scorers in (("single models", [s for s in common if s != AVERAGE]), ("with the average", common)):
         by = {measure: ranks(tables, measure, scorers) for measure in ("auc", "log_loss")}
@@ -167,15 +219,15 @@ def save(path: Path, tables: Sequence[Judged]) -> None:
 
 
 def read(paths: Sequence[Path]) -> list[Judged]:
-    """Read what `save` wrote; scorers of one table may lie in several files."""
+    """Read what `save` wrote; scorers of one table, and folds of one scorer, may lie in several files."""
     tables: dict[str, Judged] = {}
     for path in paths:
         for kept in json.loads(path.read_text(encoding="utf-8")):
-            scores = {scorer: np.array(values) for scorer, values in kept["scores"].items()}
-            known = tables.get(kept["name"])
-            tables[kept["name"]] = Judged(
-                kept["name"], np.array(kept["y"]), np.array(kept["fold"]), {**(known.scores if known else {}), **scores}
-            )
+            begun = tables.get(kept["name"]) or Judged(kept["name"], np.array(kept["y"]), np.array(kept["fold"]), {})
+            for scorer, values in kept["scores"].items():
+                found = np.array(values)
+                begun.scores[scorer] = np.where(np.isnan(found), begun.scores.get(scorer, found), found)
+            tables[begun.name] = begun
     return list(tables.values())
 
 
@@ -195,9 +247,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--read", type=Path, nargs="+")
     args = parser.parse_args()
-    tables = read(args.read) if args.read else [judge(name, credit_table(name), installed(args.scorers)) for name in args.only]
-    if args.save:
-        save(args.save, tables)
+    tables = read(args.read) if args.read else judge_tables(args.only, installed(args.scorers), args.save)
     if any(OURS not in judged.scores for judged in tables):
         return
     tables = [with_average(judged) for judged in tables]

@@ -40,12 +40,12 @@ class Ground(StrEnum):
 _WORDS = {
     Ground.CLEAR: ("违约概率区间完全位于准入线一侧。", "The whole interval of the PD lies on one side of the cut-off."),
     Ground.STRADDLES_CUTOFF: (
-        "违约概率区间跨越准入线，模型不下结论，建议人工审核。",
-        "The interval of the PD straddles the cut-off: the model does not decide, a person should.",
+        "违约可能性的范围跨过了准入线，不能只凭分数下结论，建议人工审核。",
+        "The chance of default may lie on either side of the cut-off: the score alone does not decide, a person should.",
     ),
     Ground.THIN_FILE: (
-        "历史记录过少，模型不下结论，建议人工审核。",
-        "The supplier has too little history: the model does not decide, a person should.",
+        "历史记录过少，不能只凭分数下结论，建议人工审核。",
+        "The supplier has too little history: the score alone does not decide, a person should.",
     ),
 }
 

@@ -20,6 +20,9 @@ PRODUCTS = ("receivables", "purchase_orders", "stock")
 FINANCING_POLICIES = (STATUTE, "financing", *PRODUCTS)
 """The policies a financing is decided by; a bank changes any but the statute."""
 
+LONGEST_OFFER_DAYS = 90
+"""No bank keeps documents from others for longer without paying out."""
+
 _RATIO_UNITS = frozenset({"pd", "lgd", "ratio", "ratio a year"})
 
 
@@ -146,10 +149,14 @@ def fault_of_number(number: PolicyNumber) -> str | None:
         return "must be above 0, found 0"
     if unit in {"days", "months"} and value > _LONGEST:
         return f"must be at most {_LONGEST} {unit}, found {value}"
+    if number.name == "offer_days" and value > LONGEST_OFFER_DAYS:
+        return f"must be at most {LONGEST_OFFER_DAYS} days, found {value}: nobody else is financed on the documents meanwhile"
     return None
 
 
-_ABOVE_ZERO = frozenset({"rounding_unit", "rate_step", "ead_share", "grace_days", "max_tenor_days", "top_up_days", "call_ltv", "sale_ltv"})
+_ABOVE_ZERO = frozenset(
+    {"rounding_unit", "rate_step", "ead_share", "grace_days", "max_tenor_days", "top_up_days", "call_ltv", "sale_ltv", "offer_days"}
+)
 _LONGEST = 3660
 
 _Rule = Callable[[Mapping[str, int]], bool]

@@ -98,9 +98,11 @@ def principal_reasons(
 
 def _reads_worse(factor: Factor, value: float, reference: float) -> bool:
     """Whether a reader sees the value on the riskier side of the reference; two that read alike are not."""
-    if factor.direction == 0 or math.isnan(value) or math.isnan(reference):
+    worse_by = (value - reference) * factor.direction
+    if not worse_by > 0.0:  # nor where one of them is missing
         return False
-    return (value - reference) * factor.direction > 0 and shown_en(value, factor.unit) != shown_en(reference, factor.unit)
+    # Two last digits apart they cannot read alike; what lies nearer has to be looked at.
+    return worse_by > 2.0 * _LAST_DIGIT.get(factor.unit, 0.1) or shown_en(value, factor.unit) != shown_en(reference, factor.unit)
 
 
 def _reason(factor: Factor, points: float, value: float, reference: float) -> Reason:
@@ -117,6 +119,8 @@ def _reason(factor: Factor, points: float, value: float, reference: float) -> Re
     )
 
 
+_LAST_DIGIT = {"cny": 1.0, "ratio": 0.001}
+"""Of the units, what the last digit shown stands for; a tenth in others."""
 _UNITS_ZH = {"days": "天", "stars": "星", "months": "个月", "points": "分"}
 
 

@@ -5,7 +5,7 @@ A case never loses a step: each transition returns a new case with the step adde
 
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from credit.application import ScoredSupplier
@@ -15,6 +15,9 @@ from credit.financing_policy import FinancingPolicy
 from credit.money import PPM
 from credit.risk import expected_loss, risk
 from credit.worksheet import Worksheet
+
+SERVICE = "lianxin"
+"""Who takes a step that no person takes."""
 
 
 class Stage(StrEnum):
@@ -27,11 +30,12 @@ class Stage(StrEnum):
     OVERRIDDEN = "overridden"
     TAKEN = "taken"
     WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
     REPAID = "repaid"
 
 
 class Act(StrEnum):
-    """What a person did."""
+    """What a person did, or the service: let lapse what nobody took up."""
 
     REFER = "refer"
     ACCEPT = "accept"
@@ -41,6 +45,7 @@ class Act(StrEnum):
     TAKE = "take"
     WITHDRAW = "withdraw"
     REPAY = "repay"
+    LAPSE = "lapse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,18 @@ def withdraw(case: Case, *, by: str, reason: str, at: datetime, policy: Financin
     return replace(case, stage=Stage.WITHDRAWN, steps=(*case.steps, step))
 
 
+def last_day(made_on: date, policy: FinancingPolicy) -> date:
+    """Return the last day on which a decision made on a day may be taken up."""
+    return made_on + timedelta(days=policy.value("financing.offer_days"))
+
+
+def lapse(case: Case, *, at: datetime) -> Case:
+    """Return the case of a decision that nobody took up while it could be; the service lets it lapse, no person does."""
+    if is_closed(case) or case.stage not in _OPEN | _DECIDED:
+        raise StepNotAllowed(f"{Act.LAPSE} is possible where nothing was taken up; the case is {case.stage}")
+    return replace(case, stage=Stage.LAPSED, steps=(*case.steps, Step(Act.LAPSE, SERVICE, at, "")))
+
+
 def repay(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingPolicy) -> Case:
     """Return the case of a financing that is paid back in full."""
     step = _step(case, Act.REPAY, by, reason, at, policy, {Stage.TAKEN})
@@ -135,11 +152,11 @@ def repay(case: Case, *, by: str, reason: str, at: datetime, policy: FinancingPo
 
 
 def exposure(case: Case) -> int:
-    """Return what the case counts with in what the supplier owes the bank, in fen: the whole limit until it is paid back or given up.
+    """Return what the case counts with in what the supplier owes the bank, in fen: the whole limit until it has ended.
 
     While a person has it, the larger of what is recommended and what is proposed.
     """
-    if case.stage in {Stage.WITHDRAWN, Stage.REPAID}:
+    if case.stage in _ENDED:
         return 0
     if case.stage not in _OPEN:
         return case.terms.limit if case.terms is not None else 0
@@ -149,7 +166,7 @@ def exposure(case: Case) -> int:
 
 def is_closed(case: Case) -> bool:
     """Say whether nothing can become of the case any more, so that its documents are free for another financing."""
-    return case.stage in {Stage.WITHDRAWN, Stage.REPAID} or case.outcome is Recommendation.DECLINE
+    return case.stage in _ENDED or case.outcome is Recommendation.DECLINE
 
 
 def override_terms(
@@ -175,6 +192,7 @@ def override_terms(
     return Terms(limit, advance_rate, annual_rate, tenor_days, expected_loss(amount, days, parts, sheet).value)
 
 
+_ENDED = {Stage.WITHDRAWN, Stage.LAPSED, Stage.REPAID}
 _OPEN = {Stage.RECOMMENDED, Stage.REFERRED, Stage.PROPOSED}
 _DECIDED = {Stage.ACCEPTED, Stage.OVERRIDDEN}
 

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one feature adds to the base points; negative is points lost. ``value`` is None where it is missing."""
+class Contribution(NamedTuple):
+    """What one feature adds to the base points; negative is points lost. ``value`` is None where it is missing.
+
+    A tuple, because a score makes one for each of its features.
+    """
 
     feature: str
     value: float | None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -92,10 +92,9 @@ def build_features(
     if suppliers is None:
         parts = [(codes, evaluator.rows(segment, len(ledger.parties), network)) for codes, segment in _runs(ledger)]
     else:
-        codes = np.unique(np.array([ledger.supplier_codes[ledger.position(name)] for name in suppliers], dtype=np.int64))
         parts = [
             (np.array([code]), evaluator.rows(merge(ledger.segments, code, code + 1), len(ledger.parties), network))
-            for code in codes.tolist()
+            for code in sorted({int(ledger.supplier_codes[ledger.position(name)]) for name in suppliers})
         ]
         for code, rows in parts:
             if len(rows.as_of) < len(days):
@@ -107,14 +106,14 @@ def build_features(
         ids[codes[rows.supplier]] if ids is not None else np.repeat(np.array([ledger.suppliers.of(int(codes[0]))]), len(rows.as_of))
         for codes, rows in parts
     ]
-    found = np.concatenate([np.empty(0, dtype="<U1"), *names])
-    when = np.concatenate([np.empty(0, dtype=np.int32), *(rows.as_of for _, rows in parts)])
-    values = np.concatenate([np.empty((0, len(features))), *(rows.values for _, rows in parts)])
+    found = _joined(names, np.empty(0, dtype="<U1"))
+    when = _joined([rows.as_of for _, rows in parts], np.empty(0, dtype=np.int32))
+    values = _joined([rows.values for _, rows in parts], np.empty((0, len(features))))
     order = np.lexsort((when, found)) if (found[:-1] > found[1:]).any() else slice(None)
     return FeatureMatrix(
         supplier_ids=found[order],
         as_of=when[order].astype(np.int64).astype("datetime64[D]"),
-        names=tuple(feature.name for feature in features),
+        names=evaluator.names,
         values=values[order],
     )
 
@@ -161,6 +160,11 @@ def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
             ledger.networks.popitem()  # the last one: those it was opened with come first
         ledger.networks[asked] = totals
     return replace(dates, totals=totals)
+
+
+def _joined(parts: Sequence[Any], none: Any) -> Any:
+    """Return parts one after the other, `none` where there are none; one part as it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate([none, *parts])
 
 
 def _runs(ledger: Ledger) -> Iterator[tuple[np.ndarray[tuple[int], np.dtype[np.int64]], Segment]]:

@@ -29,11 +29,16 @@ def _clear_if_stale() -> None:
 
 _clear_if_stale()
 
-allocating: Final[Any] = njit(cache=True, nogil=True)
+_njit: Final[Any] = njit
+"""Its stubs do not know ``_nrt``."""
+
+allocating: Final[Any] = _njit(cache=True, nogil=True)
 """Compile for whatever arguments come, keep the result, and let other threads run meanwhile."""
 
-UNCOUNTED: Final[dict[str, Any]] = {"cache": True, "nogil": True, "_nrt": False}
+jit: Final[Any] = _njit(cache=True, nogil=True, _nrt=False)
 """The same for what makes no array: without counting references to those it is handed, which per row costs more than the row's work."""
 
-jit: Final[Any] = njit(**UNCOUNTED)
-"""Compile what makes no array, as most functions here; one that does is refused when it is compiled."""
+
+def jit_for(signature: Any) -> Any:
+    """Return `jit` for arguments of one signature alone."""
+    return _njit(signature, cache=True, nogil=True, _nrt=False)

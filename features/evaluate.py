@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from features.aggregates import Aggregates, OneRow
 from features.feature import Feature
-from features.formula import Aggregates, Formula
+from features.formula import Formula
 from features.kernel import Kernel
 from features.network import NO_NETWORK, Network, empty_network
 from features.plan import Plan, schedule
@@ -62,6 +63,7 @@ class Evaluator:
     def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
         """Lay the features' plan out on the dates."""
         self._features, self._plan, self._formulas = _worked_out(features, present)
+        self.names = tuple(feature.name for feature in features)
         self._days = np.asarray(as_of, dtype=np.int32)
         self._known = known
         self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
@@ -93,7 +95,8 @@ class Evaluator:
             high = min(low + step, segment.suppliers)
             found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
             windows, last, measures, elsewhere, known_from[low:high] = found
-            aggregates = Aggregates(self._plan, windows, last, measures, elsewhere, np.tile(self._days, high - low))
+            days = self._days if high - low == 1 else np.tile(self._days, high - low)
+            aggregates = (OneRow if len(days) == 1 else Aggregates)(self._plan, windows, last, measures, elsewhere, days)
             _evaluate(aggregates, self._formulas, values[low * dates : high * dates])
         return known_from
 
@@ -149,5 +152,8 @@ def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tup
 
 def _evaluate(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], values: npt.NDArray[np.float64]) -> None:
     values[...] = np.nan
+    if isinstance(rows, OneRow):
+        values[0, [place for place, _ in formulas]] = [formula.of(rows) for _, formula in formulas]
+        return
     for place, formula in formulas:
         values[:, place] = formula.of(rows)

@@ -1,65 +1,23 @@
 """The small language of feature formulas: sums, ratios and changes over the kernel's aggregates.
 
 Stands between the kernel and the catalogue. A formula is a value that can be computed (`of`) and asked what it rests on (`needs`), so
-lineage, evidence and documentation are read from the very thing that computes. Only + - * / and square root are used, element by
-element: they are exact by IEEE 754, so one row alone and a million together come out bit for bit the same.
+lineage, evidence and documentation are read from the very thing that computes. One row alone and a million together come out bit for
+bit the same (`features.aggregates`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from features.aggregates import Aggregates, Number, divide, is_positive, larger, root, where_known
 from features.facts import MONTHS, PARTY_METRICS
-from features.network import MEASURES
-from features.plan import Elsewhere, LastDay, Need, Parties, Plan, Window
-from features.versions import NEVER
-
-Column = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregates:
-    """What the kernel returns for a run of rows (shapes in `features.kernel.Kernel.aggregate`), and the rows' as-of days.
-
-    Parameters
-    ----------
-    plan : Plan
-        Says where each thing lies.
-    windows, last, parties, network : arrays (things, rows)
-    as_of : int32 array (rows,)
-    """
-
-    plan: Plan
-    windows: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int32]
-    parties: Column
-    network: npt.NDArray[np.int64]
-    as_of: npt.NDArray[np.int32]
-
-    def total(self, window: Window) -> Column:
-        """Return a window's sum per row; whole numbers up to 2^53 are exact."""
-        return np.asarray(self.windows[self.plan.window_at[window]], dtype=np.float64)
-
-    def last_day(self, kind: str) -> npt.NDArray[np.int32]:
-        """Return the last day of a kind per row, NEVER where there is none."""
-        return np.asarray(self.last[self.plan.last_at[LastDay(kind)]])
-
-    def party(self, kind: str, window: int, metric: str) -> Column:
-        """Return a measure of a kind's counterparties per row."""
-        return np.asarray(self.parties[self.plan.parties_at[Parties(kind, window)] + PARTY_METRICS.index(metric)])
-
-    def elsewhere(self, measure: str) -> Column:
-        """Return a sum of the buyer network per row."""
-        return np.asarray(self.network[MEASURES.index(measure)], dtype=np.float64)
+from features.plan import Elsewhere, LastDay, Need, Parties, Window
 
 
 class Formula(Protocol):
     """What every formula can do."""
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return the value per row; missing is NaN."""
 
     def needs(self) -> tuple[Need, ...]:
@@ -71,23 +29,9 @@ def _union(*formulas: Formula) -> tuple[Need, ...]:
 
 
 @cache
-def _window(kind: str, column: str, since: int | None, until: int) -> Window:
-    """Return the window, made once: a supplier's row asks for a thousand, and making one costs more than reading its sum."""
-    return Window(kind, column, since, until)
-
-
-@cache
 def _months(kind: str, column: str) -> tuple[Window, ...]:
     """Return the windows of the last twelve months, the newest first."""
-    return tuple(_window(kind, column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
-
-
-def _divide(num: Column, den: Column) -> Column:
-    """Quotient where the denominator is above zero, missing elsewhere."""
-    out = np.empty(num.shape)
-    out.fill(np.nan)  # numpy.full takes three times as long for one row
-    np.divide(num, den, out=out, where=den > 0)
-    return out
+    return tuple(Window(kind, column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +46,20 @@ class Sum:
     since: int | None
     until: int = 0
     scale: float = 1.0
+    window: Window = field(init=False, repr=False, compare=False)
 
-    def of(self, rows: Aggregates) -> Column:
+    def __post_init__(self) -> None:
+        """Make the window once: a supplier's row asks for four hundred."""
+        object.__setattr__(self, "window", Window(self.kind, self.column, self.since, self.until))
+
+    def of(self, rows: Aggregates) -> Number:
         """Return the sum per row, divided by `scale`."""
-        total = rows.total(_window(self.kind, self.column, self.since, self.until))
+        total = rows.total(self.window)
         return total if self.scale == 1.0 else total / self.scale
 
     def needs(self) -> tuple[Need, ...]:
         """Return the window."""
-        return (_window(self.kind, self.column, self.since, self.until),)
+        return (self.window,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +69,7 @@ class Months:
     kind: str
     column: str
 
-    def columns(self, rows: Aggregates) -> list[Column]:
+    def columns(self, rows: Aggregates) -> list[Number]:
         """Return twelve arrays, one value per row each."""
         return [rows.total(window) for window in self.windows()]
 
@@ -136,9 +85,9 @@ class Ratio:
     num: Formula
     den: Formula
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return num / den per row."""
-        return _divide(self.num.of(rows), self.den.of(rows))
+        return divide(self.num.of(rows), self.den.of(rows))
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both sides need."""
@@ -152,7 +101,7 @@ class Minus:
     left: Formula
     right: Formula
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return left - right per row."""
         return self.left.of(rows) - self.right.of(rows)
 
@@ -167,9 +116,9 @@ class Floor:
 
     inner: Formula
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return max(value, 0) per row."""
-        return np.maximum(self.inner.of(rows), 0.0)
+        return larger(self.inner.of(rows), 0.0)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what the inner formula needs."""
@@ -183,10 +132,10 @@ class Growth:
     recent: Formula
     earlier: Formula
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return the symmetric change per row."""
         recent, earlier = self.recent.of(rows), self.earlier.of(rows)
-        return _divide(recent - earlier, recent + earlier)
+        return divide(recent - earlier, recent + earlier)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both windows need."""
@@ -199,12 +148,12 @@ class Variation:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return standard deviation / mean per row."""
         columns = self.months.columns(rows)
         mean = _added(columns) / MONTHS
         spread = _added([(column - mean) * (column - mean) for column in columns]) / MONTHS
-        return _divide(np.sqrt(spread), mean)
+        return divide(root(spread), mean)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -217,13 +166,13 @@ class Slope:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return the relative slope per row; positive is growth."""
         columns = self.months.columns(rows)
         centre = (MONTHS - 1) / 2
         weighted = _added([column * (centre - age) for age, column in enumerate(columns)])
         scale = sum((centre - age) * (centre - age) for age in range(MONTHS))
-        return _divide(weighted / scale, _added(columns) / MONTHS)
+        return divide(weighted / scale, _added(columns) / MONTHS)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -236,10 +185,10 @@ class ActiveMonths:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return 0 to 12 per row."""
-        active = _added([(column > 0).astype(np.float64) for column in self.months.columns(rows)])
-        return np.where(rows.last_day(self.months.kind) == NEVER, np.nan, active)
+        active = _added([is_positive(column) for column in self.months.columns(rows)])
+        return where_known(rows.days_since(self.months.kind), active)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months, and the last day that tells whether there ever was a fact."""
@@ -252,13 +201,13 @@ class Peak:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return 1/12 to 1 per row."""
         columns = self.months.columns(rows)
         largest = columns[0]
         for column in columns[1:]:
-            largest = np.maximum(largest, column)
-        return _divide(largest, _added(columns))
+            largest = larger(largest, column)
+        return divide(largest, _added(columns))
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -275,10 +224,10 @@ class MeanAge:
     stock: Formula
     days: Formula
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return days per row."""
         stock = self.stock.of(rows)
-        return _divide(rows.as_of.astype(np.float64) * stock - self.days.of(rows), stock)
+        return divide(rows.day() * stock - self.days.of(rows), stock)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both sides need."""
@@ -291,10 +240,9 @@ class DaysSince:
 
     kind: str
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return days per row."""
-        last = rows.last_day(self.kind)
-        return np.where(last == NEVER, np.nan, (rows.as_of - last).astype(np.float64))
+        return rows.days_since(self.kind)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the last day."""
@@ -314,9 +262,9 @@ class Party:
         if self.metric not in PARTY_METRICS:
             raise ValueError(f"{self.metric} is no measure of counterparties; there are {', '.join(PARTY_METRICS)}")
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return the measure per row."""
-        return rows.party(self.kind, self.window, self.metric).copy()
+        return rows.party(self.kind, self.window, self.metric)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the walk over the counterparties."""
@@ -331,7 +279,7 @@ class Network:
     kinds: tuple[str, ...]
     scale: float = 1.0
 
-    def of(self, rows: Aggregates) -> Column:
+    def of(self, rows: Aggregates) -> Number:
         """Return the sum per row, divided by `scale`."""
         total = rows.elsewhere(self.measure)
         return total if self.scale == 1.0 else total / self.scale
@@ -341,7 +289,7 @@ class Network:
         return tuple(Elsewhere(kind, self.measure) for kind in self.kinds)
 
 
-def _added(columns: list[Column]) -> Column:
+def _added(columns: list[Number]) -> Number:
     """Sum of columns in their order: numpy's own reduction may pair them differently for one row and for many."""
     total = columns[0]
     for column in columns[1:]:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from features.aggregates import OneRow
 from features.civil import to_date, to_day
 from features.events import Standing, standing_events
 from features.evidence import EvidenceRow, feature_named, weight_of
 from features.facts import KIND_INDEX, KINDS, PARTY_METRICS, FactKind, column_index
 from features.feature import Feature
-from features.formula import ActiveMonths, Aggregates, DaysSince, Minus, Months, Network, Party, Sum
+from features.formula import ActiveMonths, DaysSince, Minus, Months, Network, Party, Sum
 from features.ledger import Ledger
 from features.network import WINDOW
 from features.plan import Parties, Plan, Window
@@ -223,8 +224,8 @@ def _again(feature: Feature, sums: dict[_Asked, int], rows: Sequence[ReckonedRow
         last[place, 0] = max(own, default=NEVER)
     for party, place in plan.parties_at.items():
         parties[place : place + len(PARTY_METRICS), 0] = _measures(party, rows, sources, day)
-    found = Aggregates(plan, windows, last, parties, np.zeros((0, 1), dtype=np.int64), np.array([day], dtype=np.int32))
-    return float(feature.formula.of(found)[0])
+    found = OneRow(plan, windows, last, parties, np.zeros((0, 1), dtype=np.int64), np.array([day], dtype=np.int32))
+    return float(feature.formula.of(found))
 
 
 def _measures(asked: Parties, rows: Sequence[ReckonedRow], sources: Sequence[Source], day: int) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from features.civil import ALWAYS, NONE
-from features.compiled import UNCOUNTED, allocating, jit
+from features.compiled import allocating, jit, jit_for
 from features.facts import COLUMNS
 
 NEVER: Final = -1_000_000
@@ -47,7 +47,7 @@ _TOLD: Final = _INT(_INT[:, ::1], *[_INT] * 14)
 """One signature for all: without it every mix of widths and booleans would be compiled anew."""
 
 
-@njit(_TOLD, **UNCOUNTED)
+@jit_for(_TOLD)
 def _tell(facts, n, kind, event, since, until, party, row, v1, v2, v3, v4, v5, v6, v7):
     if event == NONE:
         return n

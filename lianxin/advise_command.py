@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lianxin.arguments import AllowUnsigned, AsOf, Bundle, Json, TrustedKey, Zone
+from lianxin.arguments import AllowUnsigned, Also, AsOf, Bundle, Json, TrustedKey, Zone
 from lianxin.console import progress, show
 from lianxin.model_commands import Language
 
@@ -16,10 +16,7 @@ def advise(
     supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="The supplier's id.")],
     as_of: AsOf,
     language: Annotated[Language, typer.Option("--lang", help="Language of the advice.")] = Language.ZH,
-    also: Annotated[
-        list[Path] | None,
-        typer.Option("--also", metavar="BUNDLE", help="Another bundle (challenger, last champion) that is asked whether it agrees."),
-    ] = None,
+    also: Also = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,

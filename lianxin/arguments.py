@@ -20,6 +20,10 @@ TrustedKey = Annotated[
     typer.Option("--trusted-key", help="Public key in hexadecimal that must have signed the bundle [default: any]."),
 ]
 AllowUnsigned = Annotated[bool, typer.Option("--allow-unsigned", help="Take a bundle that nobody signed.")]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option("--also", metavar="BUNDLE", help="Another bundle (challenger, last champion) that is asked whether the advice holds."),
+]
 
 HOME = Path("mlruns")
 

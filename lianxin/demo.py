@@ -66,24 +66,50 @@ class Demo:
             example_supplier=supplier,
         )
 
+    def tell_next(self, *, host: str, port: int) -> None:
+        """Say how to serve what was prepared, how to get in, and what to open."""
+        supplier, key = self._step("example", self._recorded("release"), self._choose), self._recorded("release")
+        lianxin = _command("lianxin")
+        bundle, ledger, data = (shlex.quote(str(self.work / name)) for name in ("bundle", "ledger", "postgres"))
+        url, own = f"http://{host}:{port}", shlex.quote(f"supplier {supplier}")
+        print(
+            f"""
+Nothing is served yet. All at once, with keys, consents and login links: the same command without SERVE=0 or --no-serve. Step by step:
+
+  a bank's key      {lianxin} keys create {shlex.quote(BANK)} --data {data}
+  its consents      {lianxin} admin consents record {supplier} --bank {shlex.quote(BANK)} --data {data}
+  a supplier's key  {lianxin} admin tenants create supplier {supplier} --data {data}
+                    {lianxin} admin keys create login --tenant {own} --data {data}
+  the service       {lianxin} serve --bundle {bundle} --ledger {ledger} --data {data} \\
+                      --host {host} --port {port} --trusted-key {key}
+  log in            {url}/login with one of the keys
+  then open         {url}/report/{supplier}  the report, as the bank or the supplier
+                    {url}/desk  the bank's desk
+                    {url}/  the supplier's own pages
+                    {url}/docs  the API""",
+            flush=True,
+        )
+
     def _announce(self, running: "RunningService", supplier: str) -> None:
-        """Make the demo's bank, its key and consents, say what to open, and give one line to paste."""
+        """Make the demo's bank and a supplier's login, say what to open, and give one line to paste."""
         from serving.schemas import Purpose
 
-        key = running.create_key(BANK)
+        key, login = running.create_key(BANK), running.create_supplier_key(supplier)
         ends = datetime.now(UTC) + timedelta(days=365)
         purposes = (Purpose.CREDIT_APPLICATION, Purpose.PORTFOLIO_REVIEW)
         running.record_consents(BANK, [str(each) for each in running.ledger.supplier_ids], purposes, ends)
         home = self.home.resolve()
-        ui = (
-            f"{shlex.quote(str(Path(sys.executable).parent / 'mlflow'))} ui --backend-store-uri sqlite:///{home.name}/mlflow.db --port 5000"
-        )
+        ui = f"{_command('mlflow')} ui --backend-store-uri sqlite:///{home.name}/mlflow.db --port 5000"
         body = json.dumps({"supplier_id": supplier, "purpose": "credit_application"})
         print(
             f"""
   bank          "{BANK}", made for this demo; its {len(running.ledger.supplier_ids)} simulated suppliers are on record with their consent
   report page   {running.login_link(key, f"/report/{supplier}?lang=zh")}
-                (opens once, within an hour; afterwards log in with the key at {running.url}/login)
+  bank's desk   {running.login_link(key, "/desk?lang=zh")}
+  supplier      {running.login_link(login, "/?lang=zh")}
+                its own report, consents and disputes. Each link opens once, within an hour; a new one logs the browser in as another.
+                Afterwards log in at {running.url}/login with a key: the bank's {key}
+                or the supplier's {login}
   API           {running.url}/docs
   MLflow        cd {shlex.quote(str(home.parent))} && {ui}
   score         curl -sS {running.url}/v1/scores -H 'X-API-Key: {key}' -H 'Idempotency-Key: {uuid4()}' \\
@@ -236,3 +262,8 @@ Ctrl-C stops the service and its database.""",
             overrides=written[Answer.OVERRIDE],
         )
         promote(self.home, signed, at=now, approvers=approvers, dossier=self._dossier)
+
+
+def _command(name: str) -> str:
+    """Return a command of this installation as one pastes it."""
+    return shlex.quote(str(Path(sys.executable).parent / name))

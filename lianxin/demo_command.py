@@ -28,3 +28,5 @@ def demo(
     line.prepare()
     if serve:
         line.serve(host=host, port=port)
+    else:
+        line.tell_next(host=host, port=port)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from lianxin.arguments import AllowUnsigned, AsOf, Bundle, Json, TrustedKey, Zone
+from lianxin.arguments import AllowUnsigned, Also, AsOf, Bundle, Json, TrustedKey, Zone
 from lianxin.console import progress, show
 from lianxin.model_commands import Language
 
@@ -19,10 +19,7 @@ def report(
     suppliers: Annotated[list[str] | None, typer.Argument(metavar="[SUPPLIER]...", help="The suppliers' ids.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every supplier known before the date.")] = False,
     language: Annotated[Language, typer.Option("--lang", help="Language of the report.")] = Language.ZH,
-    also: Annotated[
-        list[Path] | None,
-        typer.Option("--also", metavar="BUNDLE", help="Another bundle (challenger, last champion) asked whether the advice holds."),
-    ] = None,
+    also: Also = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lianxin.arguments import Json, TrustedKey
+from lianxin.arguments import Also, Json, TrustedKey
 from lianxin.console import progress, show
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded PostgreSQL [default: work/postgres].")]
@@ -20,10 +20,7 @@ def serve(
     data: Data = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
-    also: Annotated[
-        list[Path] | None,
-        typer.Option("--also", metavar="BUNDLE", help="Another bundle (challenger, last champion) asked whether advice holds."),
-    ] = None,
+    also: Also = None,
 ) -> None:
     """Serve scores and reports until interrupted, with an embedded PostgreSQL unless DATABASE_URL names another.
 

@@ -19,6 +19,9 @@ def validate(
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="F.toml", help="The bank's own policy `validation` [default: the packaged one].")
     ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="MLflow's home, to keep the dossier with the model: approve and promote find it there.")
+    ] = None,
     trusted_key: TrustedKey = None,
     allow_unsigned: AllowUnsigned = False,
     zone: Zone = None,
@@ -28,11 +31,11 @@ def validate(
 
     The same bundle and tables give the same hash.
 
-    Example: `lianxin validate work/bundle work/tables --ledger work/ledger --out work/dossier`
+    Example: `lianxin validate work/bundle work/tables --ledger work/ledger --out work/dossier --home work/mlruns`
     """
-    from training.extra import TO_VALIDATE, require_packages
+    from training.extra import TO_REGISTER, TO_VALIDATE, require_packages
 
-    require_packages(TO_VALIDATE)
+    require_packages(TO_VALIDATE if home is None else (*TO_VALIDATE, *TO_REGISTER))
     from credit.errors import TableUnreadable
     from credit.policy import PolicyHistory
     from features.store import open_ledger
@@ -40,6 +43,10 @@ def validate(
     from training.validate import validate as judge
     from training.validate import write_dossier
 
+    if home is not None:
+        from training.track import require_home
+
+        require_home(home)
     if (folder / "manifest.json").is_file():
         raise TableUnreadable(
             f"outcomes come from tables, and {folder} is a ledger or a bundle: give the folder of the tables as DIR and the ledger "
@@ -52,6 +59,7 @@ def validate(
         tables, report = read_checked(folder, zone, tell)
         dossier = judge(model, tables, ledger=None if ledger is None else open_ledger(ledger), policy=own, progress=tell)
         paths = write_dossier(dossier, out)
+        run_id = None if home is None else _record(home, model.content_hash, (paths.html, paths.json, paths.sha256))
     document = dossier.document
     count = {severity: sum(one["severity"] == severity for one in document["findings"]) for severity in ("red", "yellow", "note")}
     shown = {
@@ -59,6 +67,7 @@ def validate(
         "json": str(paths.json),
         "sha256": dossier.sha256,
         "bundle_sha256": model.content_hash,
+        "run_id": run_id,
         "rows_set_aside": len(report.rejects),
         "findings": count,
         "measures": document["measures"],
@@ -70,8 +79,15 @@ def validate(
         *(f"  {name:28} {_told(measure)}" for name, measure in document["measures"].items()),
         f"findings: {count['red']} red, {count['yellow']} yellow, {count['note']} notes",
         f"SHA-256 of dossier.json {dossier.sha256}",
+        *([f"kept in {home}, run {run_id}"] if run_id else []),
     ]
     show(shown, as_json=as_json, lines=lines)
+
+
+def _record(home: Path, bundle_sha256: str, paths: tuple[Path, ...]) -> str:
+    from training.track import record_dossier
+
+    return record_dossier(home, bundle_sha256, {path.name: path.read_bytes() for path in paths})
 
 
 def _told(measure: dict[str, float | None]) -> str:

@@ -20,6 +20,7 @@ from serving.pages import FOLDER
 from serving.report.peers import Peers
 from serving.routes import (
     batches,
+    consent_pages,
     consents,
     decisions,
     desk,
@@ -93,7 +94,7 @@ def create_app(
     app.state.worker = Worker(app.state.exchange, store)
     of_suppliers = (scores, evidence, histories, decisions, policies, batches, consents, lookups, disputes, webhooks)
     every = (*of_suppliers, oauth, models, health, operations, bundle_route)
-    for routes in (*every, report, pages, desk, dispute_pages, documentation):
+    for routes in (*every, report, pages, desk, consent_pages, dispute_pages, documentation):
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     install_problem_handlers(app)

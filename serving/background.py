@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy.exc import OperationalError
@@ -18,11 +18,15 @@ log = logging.getLogger("lianxin.service")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``run`` does a piece of work and says whether there was any; where there was none it is asked again after ``seconds``."""
+    """``run`` does a piece of work and says whether there was any.
+
+    Where there was none it is asked again after ``seconds``, or as soon as ``woken`` is set.
+    """
 
     name: str
     seconds: float
     run: Callable[[], object]
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -36,6 +40,8 @@ def beside(jobs: Sequence[Job]) -> Iterator[None]:
         yield
     finally:
         end.set()
+        for job in jobs:
+            job.woken.set()
         for thread in threads:
             thread.join(END_SECONDS)
 
@@ -43,6 +49,7 @@ def beside(jobs: Sequence[Job]) -> Iterator[None]:
 def _repeat(job: Job, end: threading.Event) -> None:
     """Ask a job until the end, at once again while it finds work."""
     while not end.is_set():
+        job.woken.clear()
         try:
             found = bool(job.run())
         except (OperationalError, PoolTimeout, ServiceUnavailable):  # the database is away: one line each time, no trace
@@ -51,5 +58,5 @@ def _repeat(job: Job, end: threading.Event) -> None:
         except Exception:
             log.exception("job failed", extra={"code": job.name})
             found = False
-        if not found:
-            end.wait(job.seconds)
+        if not (found or end.is_set()):
+            job.woken.wait(job.seconds)

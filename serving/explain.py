@@ -10,10 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from credit.abstention import Stance
+from credit.validity import valid_until
 from features.build import rests_on_others
 from features.ledger import Ledger
 from serving.assess import Assessment, scored_features
 from serving.http.languages import Language, Words, words
+from serving.packaged_policy import packaged_policy
 from serving.schemas import (
     ContributionPart,
     CurrentModel,
@@ -187,14 +189,15 @@ def _score_part(assessment: Assessment) -> ScorePart:
         pd_12m=score.pd,
         interval=IntervalPart(low=interval.low, high=interval.high, level=interval.level) if interval else None,
         data_sufficiency=SufficiencyPart(index=sufficiency.index, grade=sufficiency.grade) if sufficiency else None,
+        valid_until=valid_until(score.as_of, packaged_policy("validity").on(score.as_of)),
     )
 
 
 def _contributions(bundle: ScoringBundle, assessment: Assessment) -> list[ContributionPart]:
     """Return all contributions in the bundle's order, the order in which they add up; adding 0.0 turns a negative zero plain."""
     return [
-        ContributionPart(feature=part.feature, value=part.value, unit=str(entry["unit"]), points=part.points + 0.0)
-        for part, entry in zip(assessment.score.contributions, bundle.catalog, strict=True)
+        ContributionPart(name, value, factor.unit, points + 0.0)
+        for (name, value, points), factor in zip(assessment.score.contributions, bundle.factors, strict=True)
     ]
 
 

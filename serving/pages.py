@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
@@ -17,7 +18,32 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters["tojson_plain"] = lambda value: json.dumps(value, ensure_ascii=False)
+
+
+def fit(label: str, columns: int) -> str:
+    """Return a label no wider than so many columns, of which a Chinese character takes two; a last part after a comma is kept.
+
+    Examples
+    --------
+    >>> fit("Change in the number of reviews, last 30 days", 32)
+    'Change in the num…, last 30 days'
+    >>> fit("近 30 天评价数的变化", 11)
+    '近 30 天评…'
+    """
+    if _columns(label) <= columns:
+        return label
+    head, comma, tail = label.rpartition(", ")
+    head, tail = (head, comma + tail) if comma else (label, "")
+    while _columns(head) > columns - _columns(tail) - 1:
+        head = head[:-1]
+    return f"{head}…{tail}"
+
+
+def _columns(text: str) -> int:
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+_ENVIRONMENT.filters |= {"fit": fit, "tojson_plain": lambda value: json.dumps(value, ensure_ascii=False)}
 
 
 def render(template: str, language: Language, **values: Any) -> str:

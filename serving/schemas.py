@@ -1,9 +1,10 @@
 """What goes over the wire: the bodies of requests and answers, strict, with no field beyond those that are really filled."""
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -11,8 +12,13 @@ from pydantic_core import PydanticCustomError
 
 from features.columns import Tier
 
-PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+_SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+PLAIN_TEXT = rf"^{_SIGN}+$"
 """Text without control characters other than tab and line ends."""
+PLAIN_OR_EMPTY = rf"^{_SIGN}*$"
+"""Such text, or none."""
+WORDS = rf"^{_SIGN}*[^\s\x00-\x1f\x7f]{_SIGN}*$"
+"""Such text that says something: a sign that is not white space stands in it."""
 SUPPLIER_ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -106,6 +112,7 @@ class ScorePart(_Wire):
     pd_12m: Annotated[float, Field(gt=0, lt=1, description="Probability of default within 12 months; lower is better.")]
     interval: IntervalPart | None
     data_sufficiency: SufficiencyPart | None
+    valid_until: Annotated[date, Field(description="The last day it may be used: what happened since is not in it.")]
 
 
 class Subject(_Wire):
@@ -135,8 +142,12 @@ class ModelPart(_Wire):
     approved_by: Annotated[str | None, Field(description="Who approved the release; null where it was not released.")]
 
 
-class ContributionPart(_Wire):
+@dataclass(slots=True)
+class ContributionPart:
     """What one feature adds to the base points; negative is points lost. ``value`` is null where it is missing, or withheld."""
+
+    # A plain class: a score has a part for each of its features, and a model takes four times as long to make.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
     feature: str
     value: float | None

@@ -3,6 +3,7 @@
 Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
 """
 
+import gc
 import signal
 import socket
 import threading
@@ -29,7 +30,8 @@ from serving.app import create_app
 from serving.assess import assess
 from serving.audit.anchors import anchor_chains
 from serving.background import Job, beside
-from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys
+from serving.database.opening import Tell, bank_key, database_addresses, open_database, signing_keys, supplier_key
+from serving.decisions.lapses import lapse_due
 from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
 from serving.http.logs import log_to
@@ -48,8 +50,10 @@ from training.bundle import ScoringBundle
 
 GRACE_SECONDS = 10
 DATABASE_SECONDS = 0.5
+BATCH_SECONDS = 1.0
 WEBHOOK_SECONDS = 1.0
 CORRECTION_SECONDS = 5.0
+LAPSE_SECONDS = 60.0
 
 
 class Ended(BaseException):
@@ -68,6 +72,10 @@ class RunningService:
     def create_key(self, name: str) -> str:
         """Make an API key of the bank called ``name``, itself made where there is none; the key cannot be shown again."""
         return bank_key(self._owner, name)
+
+    def create_supplier_key(self, supplier_id: str) -> str:
+        """Make an API key of the supplier's own login, itself made where there is none; the key cannot be shown again."""
+        return supplier_key(self._owner, supplier_id)
 
     def record_consents(self, bank: str, suppliers: Sequence[str], purposes: Sequence[Purpose], expires_at: datetime) -> int:
         """Record consents of the suppliers to the bank, where none is recorded yet, and return how many were; for simulated data."""
@@ -144,13 +152,12 @@ def serve(
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
                 app = create_app(settings, model, facts, store, keys, shelf, asked, ledger.resolve())
-                threading.Thread(target=_work_ahead, args=(app.state.service,), daemon=True).start()
+                threading.Thread(target=work_ahead, args=(app,), daemon=True).start()
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                jobs = beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)])
-                with Follower(app.state.exchange, store, settings.bundle_seconds), app.state.worker, jobs:
+                with beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)]):
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -159,20 +166,31 @@ def serve(
                 owner.close()
 
 
-def _work_ahead(service: Service) -> None:
-    """Make one report, while requests are answered: the platform's scores of the day and two years of its buyer network stay."""
+def work_ahead(app: FastAPI) -> None:
+    """Make one report and the documentation's examples, while requests are answered.
+
+    What stays are the platform's scores of the day, two years of its buyer network, and the examples.
+    """
+    service: Service = app.state.service
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
     build_report(service.bundle, service.ledger, assessment, peers=service.peers)
+    app.openapi()
+    # What is there by now stays; looking through all of it for garbage takes a quarter of a second in the middle of an answer.
+    gc.collect()
+    gc.freeze()
 
 
 def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:
     """Return what the service does beside answering."""
     service: Service = app.state.service
     root, guard = service.keys.webhook_root, service.settings.webhook_guard
-    corrections = Corrections(app.state.holder, was_stored)
+    corrections, worker, every = Corrections(app.state.holder, was_stored), app.state.worker, service.settings.bundle_seconds
     return [
+        Job("batches", BATCH_SECONDS, worker.work, worker.woken),
+        Job("bundles", every, Follower(app.state.exchange, service.store, rest_seconds=30 * every).run),
         Job("webhooks", WEBHOOK_SECONDS, lambda: deliver_due(service.store, root, guard)),
+        Job("lapses", LAPSE_SECONDS, lambda: lapse_due(service)),
         Job("corrections", CORRECTION_SECONDS, corrections.run),
     ]
 

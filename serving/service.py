@@ -1,8 +1,10 @@
 """What every route works with: the one bundle, ledger and store of this process, and who is calling."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
@@ -55,6 +57,11 @@ class Service:
     history_slots: HistorySlots = field(default_factory=HistorySlots)
     ledger_path: Path | None = None
     """Where the ledger is stored; without it, corrections wait."""
+
+    @property
+    def today(self) -> date:
+        """The day it is where the platform's days are."""
+        return datetime.now(UTC).astimezone(ZoneInfo(self.ledger.zone)).date()
 
     @property
     def rate(self) -> Rate:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, Row, create_engine, insert, select, text
+from sqlalchemy import URL, Connection, Engine, Row, bindparam, create_engine, insert, select, text
 
 from serving.access.caller import Caller
 from serving.audit.chain import AuditRow, Scalar, next_row
@@ -163,8 +163,8 @@ class Store:
         """
         digest = hashlib.sha256(key.encode()).digest()
         asked = hashlib.sha256(request).digest()
-        with self.begin(caller) as connection:
-            if not _lock(connection, caller.tenant_id, digest):
+        with self.engine.begin() as connection:
+            if not _enter_locked(connection, caller, digest):
                 raise RequestInFlight
             kept = _kept_answer(connection, caller.tenant_id, digest)
             if kept is not None:
@@ -181,9 +181,10 @@ class Store:
 
 
 _ENTER = text("SELECT set_config('lianxin.tenant', :tenant, true), set_config('lianxin.supplier', :supplier, true)")
-_ADD_SCORE, _ADD_ANSWER, _ADD_LOOKUP = insert(scores), insert(idempotency), insert(lookups)
+_ADD_SCORE, _ADD_ANSWER, _ADD_LOOKUP, _ADD_TO_CHAIN = insert(scores), insert(idempotency), insert(lookups), insert(audit)
 _HEAD = text("SELECT sequence, hash FROM audit WHERE tenant_id = :tenant ORDER BY sequence DESC LIMIT 1")
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
+_ENTER_LOCKED = text(f"{_ENTER.text}, pg_try_advisory_xact_lock(:number) AS is_locked")
+_KEPT = select(idempotency).where(idempotency.c.tenant_id == bindparam("tenant"), idempotency.c.key_digest == bindparam("digest"))
 _LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
 _RECORD_COLUMNS = (
     "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
@@ -216,16 +217,16 @@ def without_audit(body: bytes) -> bytes:
     return json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _lock(connection: Connection, tenant_id: UUID, digest: bytes) -> bool:
-    """Take the lock of this key until the transaction ends; False when another request holds it."""
-    number = hashlib.sha256(tenant_id.bytes + digest).digest()[:8]
-    return bool(connection.execute(_TRY_LOCK, {"number": int.from_bytes(number, "big", signed=True)}).scalar_one())
+def _enter_locked(connection: Connection, caller: Caller, digest: bytes) -> bool:
+    """Enter as `enter` does and take the lock of this key until the transaction ends; False when another request holds it."""
+    number = int.from_bytes(hashlib.sha256(caller.tenant_id.bytes + digest).digest()[:8], "big", signed=True)
+    asked = {"tenant": str(caller.tenant_id), "supplier": caller.supplier_id or "", "number": number}
+    return bool(connection.execute(_ENTER_LOCKED, asked).one().is_locked)
 
 
 def _kept_answer(connection: Connection, tenant_id: UUID, digest: bytes) -> Row[Any] | None:
     """Return the answer kept under the key."""
-    wanted = (idempotency.c.tenant_id == tenant_id) & (idempotency.c.key_digest == digest)
-    return connection.execute(select(idempotency).where(wanted)).one_or_none()
+    return connection.execute(_KEPT, {"tenant": tenant_id, "digest": digest}).one_or_none()
 
 
 def enter(connection: Connection, tenant_id: UUID, supplier_id: str | None = None) -> None:
@@ -263,7 +264,7 @@ def next_of_chain(connection: Connection, tenant_id: UUID, told: Mapping[str, Sc
 def add_to_chain(connection: Connection, tenant_id: UUID, row: AuditRow, **about: UUID | int) -> None:
     """Write the row `next_of_chain` returned, once what it is about is written."""
     place = {"sequence": row.sequence, "record": row.record, "previous_hash": row.previous_hash, "hash": row.hash}
-    connection.execute(insert(audit), {"tenant_id": tenant_id, **about, **place})
+    connection.execute(_ADD_TO_CHAIN, {"tenant_id": tenant_id, **about, **place})
 
 
 def _told(caller: Caller, record: ScoreRecord, snapshot: str) -> dict[str, Scalar]:

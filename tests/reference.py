@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from features.aggregates import Aggregates
 from features.catalog import CATALOG
 from features.evaluate import evaluate, plan_of
 from features.facts import EXPIRY_NOTICE_DAYS, KIND_INDEX, LONG_TERM_DAYS, PARTY_METRICS, ROUND_FEN, column_index
-from features.formula import Aggregates
 from features.network import CORE_SUPPLIERS, MEASURES
 from features.read import RawTables
 from features.versions import NEVER

@@ -3,6 +3,7 @@
 It needs numpy, lightgbm and cryptography, and neither pandas, mlflow, shap nor pickle.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,12 +21,12 @@ from credit.reason import Factor, Reason, principal_reasons
 from credit.scale import Scale
 from credit.score import Contribution, Score
 from credit.sufficiency import SufficiencyPolicy
-from training.bundle_check import compare_golden, first_parse
+from training.bundle_check import compare_golden, compare_kernels, first_parse
 from training.forest import Forest
 from training.intervals import PdIntervals
 from training.monotone import Certificate, prove
 from training.reference import Reference
-from training.scorer import Calibration, Scorer, Scores
+from training.scorer import Calibration, Kernel, Scorer, Scores
 from training.seal import content_hash, dump_json, load_json, seal, unseal
 from training.sufficiency import Sufficient
 
@@ -47,7 +48,8 @@ class ScoringBundle:
     content_hash
         SHA-256 over the content, the same for the same model wherever and whenever it was trained.
     model
-        ``name``, ``trained_on`` (``from``, ``to``, ``rows``), ``digests``, ``measures``, ``policies`` and the like.
+        ``name``, ``trained_on`` (``from``, ``to``, ``rows``), ``digests``, ``measures``, ``policies`` and the like; ``contributions``
+        says what computes them (`training.scorer.Kernel`), and in a bundle without it LightGBM does.
     monotone
         The proof that the trees keep the catalogue's directions; None in a bundle made before there was one.
     release
@@ -90,10 +92,12 @@ class ScoringBundle:
         """Make a bundle of a fitted model; ``reference_values`` are its training rows, shape (n, f).
 
         A bundle without ``intervals`` or ``sufficiency`` scores and leaves them unsaid. Raises `BundleInvalid` where the trees do not
-        keep the catalogue's directions.
+        keep the catalogue's directions, or tables of them do not say what LightGBM says of ``reference_values``.
         """
         certificate = prove(model_text, [entry["name"] for entry in catalog], [entry["direction"] for entry in catalog])
         scorer = Scorer.from_text(model_text, calibration, scale)
+        if scorer.kernel is Kernel.TABLES:
+            compare_kernels(model_text, reference_values)
         scores = scorer.score(reference_values)
         content = {
             "model.txt": model_text.encode(),
@@ -105,7 +109,7 @@ class ScoringBundle:
             "golden.json": dump_json(_golden(scorer, reference_values, scores)),
             "interval.json": dump_json(intervals.to_json() if intervals else None),
             "sufficiency.json": dump_json(Sufficient.of(sufficiency, scores).to_json() if sufficiency else None),
-            "model.json": dump_json(dict(model)),
+            "model.json": dump_json({**model, "contributions": scorer.kernel.value}),
             "monotone.json": dump_json(certificate.to_json()),
         }
         return cls._assemble(content, release={}, found_hash=content_hash(content), signed_by=None)
@@ -153,10 +157,10 @@ class ScoringBundle:
             parts = {name: load_json(data, name) for name, data in content.items() if name.endswith(".json")}
             scale, calibration = Scale(**parts["scale.json"]), Calibration(**parts["calibration.json"])
             catalog = tuple(parts["catalog.json"])
-            text = content["model.txt"].decode()
+            text, kernel = content["model.txt"].decode(), Kernel(parts["model.json"].get("contributions", Kernel.LIGHTGBM))
             if in_child_first:
-                first_parse(text, calibration, scale, parts["golden.json"])
-            scorer = Scorer.from_text(text, calibration, scale)
+                first_parse(text, kernel, calibration, scale, parts["golden.json"])
+            scorer = Scorer.from_text(text, calibration, scale, kernel=kernel)
             compare_golden(scorer, parts["golden.json"])
             certificate = Certificate.from_json(parts["monotone.json"]) if "monotone.json" in parts else None
             if certificate is not None:
@@ -226,19 +230,24 @@ class ScoringBundle:
             points=float(scores.points[0]),
             base_points=scores.base_points,
             contributions=tuple(
-                Contribution(name, None if np.isnan(value) else value, points)
-                for name, value, points in zip(self.names, np.asarray(row).tolist(), scores.contributions[0].tolist(), strict=True)
+                map(
+                    Contribution,
+                    self.names,
+                    [None if math.isnan(value) else value for value in np.asarray(row).tolist()],
+                    scores.contributions[0].tolist(),
+                )
             ),
         )
 
     def reasons(self, score: Score) -> tuple[Reason, ...]:
         """Return the principal reasons of a score of this bundle: at most four, worst first."""
-        if tuple(part.feature for part in score.contributions) != self.names:
+        names, values, points = zip(*score.contributions, strict=True) if score.contributions else ((), (), ())
+        if names != self.names:
             raise OutOfRange("the score must come from this bundle: its features are others")
         return principal_reasons(
             self.factors,
-            values=[float("nan") if part.value is None else part.value for part in score.contributions],
-            contributions=[part.points for part in score.contributions],
+            values=[math.nan if value is None else value for value in values],
+            contributions=points,
             reference_values=self.reference.medians,
             reference_contributions=self.reference.contributions,
         )

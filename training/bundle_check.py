@@ -2,7 +2,7 @@
 
 A damaged LightGBM text can abort the process that parses it, and a signature does not say that the text is sound. So
 the parent hands the verified text to a child (``python -m training.bundle_check``) over standard input and reads one line
-back.
+back. The child parses it with LightGBM, whatever scores: whoever opens the text later must survive that, too.
 """
 
 import json
@@ -17,18 +17,21 @@ import numpy as np
 
 from credit.errors import BundleInvalid, LianxinError
 from credit.scale import Scale
-from training.scorer import Calibration, Scorer
+from training.contributions import TreeTables
+from training.scorer import BoosterContributions, Calibration, Kernel, Scorer, Values
 
 PASSED = "golden rows match"
 _TIMEOUT_SECONDS = 120
+_MOST_APART = 1e-9
 # LightGBM imports these where they are installed and needs none of them to score; without them the child starts sooner.
 _NOT_NEEDED = ("pandas", "sklearn", "pyarrow", "matplotlib", "cffi", "dask", "polars")
 
 
-def first_parse(model: str, calibration: Calibration, scale: Scale, golden: Mapping[str, Any]) -> None:
+def first_parse(model: str, kernel: Kernel, calibration: Calibration, scale: Scale, golden: Mapping[str, Any]) -> None:
     """Parse ``model`` and score ``golden`` in a child process; raise `BundleInvalid` unless every bit matches."""
     request = {
         "model": model,
+        "kernel": kernel.value,
         "calibration": [calibration.slope.hex(), calibration.intercept.hex()],
         "scale": [scale.base_score.hex(), scale.base_odds.hex(), scale.pdo.hex()],
         "golden": golden,
@@ -61,8 +64,7 @@ def compare_golden(scorer: Scorer, golden: Mapping[str, Any]) -> None:
 
     ``golden`` holds ``rows`` (lists of ``float.hex`` texts, None where missing), ``points`` and ``pd`` (``float.hex``).
     """
-    rows = [[np.nan if cell is None else float.fromhex(cell) for cell in row] for row in golden["rows"]]
-    scores = scorer.score(np.array(rows, dtype=np.float64).reshape(len(rows), -1))
+    scores = scorer.score(golden_rows(golden))
     found = [(points.hex(), pd.hex()) for points, pd in zip(scores.points.tolist(), scores.pd.tolist(), strict=True)]
     expected = list(zip(golden["points"], golden["pd"], strict=True))
     if not found or len(found) != len(expected):
@@ -70,6 +72,21 @@ def compare_golden(scorer: Scorer, golden: Mapping[str, Any]) -> None:
     for index, (got, want) in enumerate(zip(found, expected, strict=True)):
         if got != want:
             raise BundleInvalid(f"golden row {index} must score {want} (points, pd), found {got}")
+
+
+def golden_rows(golden: Mapping[str, Any]) -> Values:
+    """Return the golden rows as numbers, shape (n, f), NaN where missing."""
+    rows = [[np.nan if cell is None else float.fromhex(cell) for cell in row] for row in golden["rows"]]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
+
+def compare_kernels(model: str, values: Values) -> None:
+    """Raise `BundleInvalid` unless tables and LightGBM say the same of ``values``, shape (n, f), but for rounding."""
+    tables, booster = TreeTables.of(model), BoosterContributions(model)
+    ours, theirs = (np.column_stack([each.contributions(values), np.full(len(values), each.bias)]) for each in (tables, booster))
+    apart = float(np.abs(ours - theirs).max(initial=0.0) / np.abs(theirs).max(initial=1.0))
+    if tables.names != booster.names or not apart <= _MOST_APART:
+        raise BundleInvalid(f"contributions by tables must be LightGBM's to {_MOST_APART}, found {apart} between them: report a defect")
 
 
 def main() -> int:
@@ -80,7 +97,10 @@ def main() -> int:
     try:
         calibration = Calibration(*(float.fromhex(text) for text in request["calibration"]))
         scale = Scale(*(float.fromhex(text) for text in request["scale"]))
-        compare_golden(Scorer.from_text(request["model"], calibration, scale), request["golden"])
+        kernel, model = Kernel(request["kernel"]), request["model"]
+        if kernel is Kernel.TABLES:
+            compare_kernels(model, golden_rows(request["golden"]))
+        compare_golden(Scorer.from_text(model, calibration, scale, kernel=kernel), request["golden"])
     except LianxinError as error:
         sys.stdout.write(f"{error}\n")
         return 1

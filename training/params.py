@@ -25,7 +25,7 @@ class BoosterParams:
     prior_groups
         A leaf's value is shrunk as if so many more groups of average risk lay in it.
     leaf_budget
-        Leaves of all trees together; one row's contributions cost about 105 ns per leaf.
+        Leaves of all trees together; by LightGBM one row's contributions cost about 105 ns per leaf.
     patience
         Rounds without a better log loss after which no more are tried.
     """

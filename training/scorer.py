@@ -1,20 +1,22 @@
-"""From feature values to points that add up: the booster's own contributions, calibrated and scaled.
+"""From feature values to points that add up: what each feature adds to the log-odds, calibrated and scaled.
 
 The one place where a score is computed: the bundle, its first parse in a child process and the pipeline all use it.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from credit.errors import BundleInvalid, OutOfRange
 from credit.scale import Scale
+from training.contributions import TreeTables
 
 if TYPE_CHECKING:
-    from lightgbm import Booster
+    pass
 
 Values = NDArray[np.float64]
 
@@ -50,29 +52,84 @@ class Scores:
     contributions: Values
 
 
-class Scorer:
-    """A booster with its calibration and scale; every row is scored as if it were alone."""
+class Kernel(StrEnum):
+    """What computes the contributions. Both do it exactly, and round differently: a bundle says which one made its scores.
 
-    def __init__(self, booster: "Booster", calibration: Calibration, scale: Scale) -> None:
-        """Fold calibration and scale into one factor per feature and the base points."""
-        self._booster = booster
-        self._scale = scale
-        self.width: int = booster.num_feature()
-        self.names: list[str] = booster.feature_name()
-        self._points_per_margin = -scale.factor * calibration.slope
-        bias = self._margins(np.full((1, self.width), np.nan))[0, -1]
-        self.base_points = float(scale.offset - scale.factor * calibration.intercept + self._points_per_margin * bias)
+    ``TABLES`` is `training.contributions`, ``LIGHTGBM`` the booster's own ``pred_contrib``.
+    """
 
-    @classmethod
-    def from_text(cls, model: str, calibration: Calibration, scale: Scale) -> "Scorer":
+    TABLES = "tables"
+    LIGHTGBM = "lightgbm"
+
+
+class Contributor(Protocol):
+    """A model that says what each feature adds."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its features."""
+
+    @property
+    def bias(self) -> float:
+        """Log-odds of bad before any feature is looked at."""
+
+    def contributions(self, values: Values) -> Values:
+        """Return log-odds of bad by feature, shape (n, f)."""
+
+
+class BoosterContributions:
+    """LightGBM's own contributions."""
+
+    def __init__(self, model_text: str) -> None:
         """Parse a LightGBM model text. A damaged text ends the process: verify it first."""
         from lightgbm import Booster
         from lightgbm.basic import LightGBMError
 
         try:
-            return cls(Booster(model_str=model), calibration, scale)
+            self._booster: Booster = Booster(model_str=model_text)
+            self.names: tuple[str, ...] = tuple(self._booster.feature_name())
+            self.bias = float(self._predict(np.full((1, len(self.names)), np.nan))[0, -1])
         except LightGBMError as error:
-            raise BundleInvalid(f"model.txt is not a model LightGBM can read: {error}") from error
+            raise BundleInvalid(f"model.txt is not a model LightGBM can read and explain: {error}") from error
+
+    def contributions(self, values: Values) -> Values:
+        """Return log-odds of bad by feature, shape (n, f)."""
+        return self._predict(values)[:, :-1] if len(values) else np.empty((0, len(self.names)))
+
+    def _predict(self, values: Values) -> Values:
+        return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=1), dtype=np.float64)
+
+
+class Scorer:
+    """A model with its calibration and scale; every row is scored as if it were alone."""
+
+    def __init__(self, model: Contributor, kernel: Kernel, calibration: Calibration, scale: Scale) -> None:
+        """Fold calibration and scale into one factor per feature and the base points."""
+        self.kernel = kernel
+        self.names = list(model.names)
+        self.width = len(model.names)
+        self._model, self._scale = model, scale
+        self._points_per_margin = -scale.factor * calibration.slope
+        self.base_points = float(scale.offset - scale.factor * calibration.intercept + self._points_per_margin * model.bias)
+
+    @classmethod
+    def from_text(cls, model: str, calibration: Calibration, scale: Scale, *, kernel: Kernel | None = None) -> Self:
+        """Read a LightGBM model text, for a kernel or by default for tables where they can be made of it.
+
+        With LightGBM's own kernel a damaged text ends the process: verify it first.
+
+        Raises
+        ------
+        BundleInvalid
+            The text is no model, or not one for the kernel.
+        """
+        if kernel is not Kernel.LIGHTGBM:
+            try:
+                return cls(TreeTables.of(model), Kernel.TABLES, calibration, scale)
+            except BundleInvalid:
+                if kernel is Kernel.TABLES:
+                    raise
+        return cls(BoosterContributions(model), Kernel.LIGHTGBM, calibration, scale)
 
     def score(self, values: Values) -> Scores:
         """Return the scores of ``values``, shape (n, f), NaN where missing; refuse infinities and another width."""
@@ -81,19 +138,27 @@ class Scorer:
         if np.isinf(values).any():
             row, column = (int(index[0]) for index in np.nonzero(np.isinf(values)))
             raise OutOfRange(f"values must be finite or NaN (missing), found an infinity in row {row}, column {column}")
-        margins = self._margins(np.ascontiguousarray(values, dtype=np.float64))
-        contributions = self._points_per_margin * margins[:, :-1]
-        steps = np.empty((len(values), self.width + 1))
-        steps[:, 0] = self.base_points
-        steps[:, 1:] = contributions
-        # accumulate adds from left to right; a plain sum would add in pairs and differ from a reader's addition.
-        points = np.add.accumulate(steps, axis=1)[:, -1].copy()
-        # One exponential at a time: vectorised ones may differ in the last bit with the length of the batch.
-        pd = np.fromiter(map(self._scale.pd, points.tolist()), dtype=np.float64, count=len(points))
-        return Scores(pd=pd, points=points, base_points=self.base_points, contributions=contributions)
+        contributions = self._model.contributions(np.ascontiguousarray(values, dtype=np.float64))
+        contributions *= self._points_per_margin
+        points = _added(self.base_points, contributions)
+        return Scores(pd=_pds(self._scale, points), points=points, base_points=self.base_points, contributions=contributions)
 
-    def _margins(self, values: Values) -> Values:
-        if not len(values):
-            return np.empty((0, self.width + 1))
-        margins = self._booster.predict(values, pred_contrib=True, num_threads=1)
-        return np.asarray(margins, dtype=np.float64)
+
+def _added(base: float, contributions: Values) -> Values:
+    """Add from left to right, as a reader does; a plain sum would add in pairs and differ in the last bits."""
+    if len(contributions) == 1:
+        return np.add.accumulate(np.concatenate([[base], contributions[0]]))[-1:].copy()
+    points = np.full(len(contributions), base)
+    for column in contributions.T:
+        points += column
+    return points
+
+
+def _pds(scale: Scale, points: Values) -> Values:
+    """Return ``scale.pd`` of each, bit for bit, in a tenth of the time."""
+    if not np.isfinite(points).all():
+        raise OutOfRange("points must be finite: the leaves of the model are too large to be added up")
+    log_odds = (points - scale.offset) / scale.factor
+    # One exponential at a time: vectorised ones may differ in the last bit with the length of the batch.
+    odds = np.fromiter(map(math.exp, (-np.abs(log_odds)).tolist()), dtype=np.float64, count=len(points))
+    return np.where(log_odds >= 0.0, odds, 1.0) / (1.0 + odds)

@@ -22,7 +22,7 @@ class Sufficient:
     @classmethod
     def of(cls, policy: SufficiencyPolicy, scores: Scores) -> "Sufficient":
         """Weigh each feature by the mean size of its points among the reference rows."""
-        return cls(policy, tuple(np.mean(np.abs(scores.contributions), axis=0).tolist()))
+        return cls(policy, tuple(np.mean(np.abs(np.ascontiguousarray(scores.contributions)), axis=0).tolist()))
 
     def known_share(self, row: Sequence[float]) -> float:
         """Return the share of features that have a value, by weight, 0 to 1; 0 where no feature weighs anything.

@@ -138,6 +138,38 @@ def move_champion(home: Path, version: RecordedVersion, tags: Mapping[str, str],
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
 
+def require_home(home: Path) -> None:
+    """Raise `TrainingFailed` where no model was ever recorded."""
+    if not (home / "mlflow.db").exists():
+        raise TrainingFailed(f"{home} must hold mlflow.db, and no model was ever recorded there: train one first")
+
+
+def record_dossier(home: Path, bundle_sha256: str, documents: Mapping[str, bytes]) -> str:
+    """Keep a dossier's files with the model and return the run's id: the challenger's own run, from which an approval takes them.
+
+    A dossier of any other model gets a run of its own, so that what a champion was promoted with stays as it was.
+    """
+    require_home(home)
+    with _opened(home) as client:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            challenger = client.get_model_version_by_alias(MODEL, CHALLENGER)
+        except MlflowException:
+            challenger = None
+        if challenger is not None and challenger.tags.get("bundle_sha256") == bundle_sha256:
+            run_id = str(challenger.run_id)
+        else:
+            told = {"bundle_sha256": bundle_sha256, "mlflow.runName": "validation"}
+            run_id = str(client.create_run(_experiment(client, home), tags=told).info.run_id)
+            client.set_terminated(run_id)
+        folder = _artifacts(client, run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in documents.items():
+            (folder / name).write_bytes(data)
+        return run_id
+
+
 def return_champion(home: Path, *, left: RecordedVersion, back: RecordedVersion, tags: Mapping[str, str]) -> None:
     """Let ``champion`` point at a former one again; ``tags`` stand on the version that is left, and in a run of their own."""
     with _opened(home) as client:
@@ -150,8 +182,7 @@ def return_champion(home: Path, *, left: RecordedVersion, back: RecordedVersion,
 
 
 def _find(home: Path, which: str, ask: "Callable[[MlflowClient], ModelVersion]") -> RecordedVersion:
-    if not (home / "mlflow.db").exists():
-        raise TrainingFailed(f"{home} must hold mlflow.db, and no model was ever recorded there: train one first")
+    require_home(home)
     with _opened(home) as client:
         from mlflow.exceptions import MlflowException
 

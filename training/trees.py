@@ -40,7 +40,8 @@ class Tree:
     """One tree: m internal nodes and m + 1 leaves.
 
     ``feature``, ``threshold``, ``decision``, ``left`` and ``right`` have shape (m,); a child below 0 is the leaf ``-child - 1``.
-    ``leaf_value`` has shape (m + 1,), in log-odds.
+    ``leaf_value`` has shape (m + 1,), in log-odds. ``split_count`` (m,) and ``leaf_count`` (m + 1,) are the training rows that
+    came there, 0 where the text does not say.
     """
 
     feature: Ints
@@ -49,6 +50,8 @@ class Tree:
     left: Ints
     right: Ints
     leaf_value: Values
+    split_count: Ints
+    leaf_count: Ints
 
     def goes_left(self, node: int, values: Values) -> Bools:
         """Return which of a feature's values the node sends left; missing is NaN, and what LightGBM takes for zero is 0."""
@@ -151,7 +154,7 @@ def _tree(keys: dict[str, str], number: int, width: int) -> Tree:
             raise BundleInvalid(f"tree {number} must split on numbers and have constant leaves: train without categories and lines")
         if leaves == 1:
             none = np.empty(0, dtype=np.intp)
-            return Tree(none, np.empty(0), none, none, none, np.array([float(keys["leaf_value"])]))
+            return Tree(none, np.empty(0), none, none, none, np.array([float(keys["leaf_value"])]), none, np.zeros(1, dtype=np.intp))
         whole = {name: np.array(keys[name].split(" "), dtype=np.intp) for name in _WHOLE}
         tree = Tree(
             feature=whole["split_feature"],
@@ -160,6 +163,8 @@ def _tree(keys: dict[str, str], number: int, width: int) -> Tree:
             left=whole["left_child"],
             right=whole["right_child"],
             leaf_value=np.array(keys["leaf_value"].split(" "), dtype=np.float64),
+            split_count=_counts(keys, "internal_count", leaves - 1),
+            leaf_count=_counts(keys, "leaf_count", leaves),
         )
     except (KeyError, ValueError, OverflowError) as error:
         raise BundleInvalid(f"tree {number} of the model text cannot be read: {error!r}") from error
@@ -167,11 +172,16 @@ def _tree(keys: dict[str, str], number: int, width: int) -> Tree:
     return tree
 
 
+def _counts(keys: dict[str, str], name: str, length: int) -> Ints:
+    return np.array(keys[name].split(" "), dtype=np.intp) if name in keys else np.zeros(length, dtype=np.intp)
+
+
 def _require_sound(tree: Tree, number: int, leaves: int, width: int) -> None:
     """Refuse nodes that are not one tree: each node but the root, and each leaf, is the child of one node above it."""
     nodes = len(tree.feature)
     children = np.concatenate([tree.left, tree.right])
-    lengths = {nodes + 1, leaves, len(tree.leaf_value), len(tree.threshold) + 1, len(tree.decision) + 1, len(tree.left) + 1}
+    of_leaves, of_splits = (tree.leaf_value, tree.leaf_count), (tree.threshold, tree.decision, tree.left, tree.split_count)
+    lengths = {nodes + 1, leaves, *map(len, of_leaves), *(len(each) + 1 for each in of_splits)}
     is_whole = len(lengths) == 1 and sorted(children.tolist()) == [*range(-leaves, 0), *range(1, nodes)]
     # A child made after its parent has the larger number, so no walk from the root can go in a circle.
     is_downward = is_whole and all(c < 0 or c > i % nodes for i, c in enumerate(children.tolist()))

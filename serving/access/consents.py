@@ -46,6 +46,10 @@ class Consent:
     expires_at: datetime
     withdrawn_at: datetime | None
 
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether a bank may still look by it."""
+        return self.withdrawn_at is None and self.expires_at > now
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -164,10 +168,20 @@ def list_consents(connection: Connection, after: int, limit: int) -> list[Consen
     events = consent_events.c
     page = select(events.consent_id).where(events.event == "granted", events.id > after).order_by(events.id).limit(limit)
     rows = connection.execute(select(consent_events).where(events.consent_id.in_(page)).order_by(events.id)).all()
-    by_consent: dict[UUID, list[Row[tuple[object, ...]]]] = {}
-    for row in rows:
-        by_consent.setdefault(row.consent_id, []).append(row)
-    return [_as_it_stands(told) for told in by_consent.values()]
+    return _as_they_stand(rows)
+
+
+def all_consents(connection: Connection) -> list[Consent]:
+    """Return every consent the transaction's tenant may see, in the order they were given."""
+    rows = connection.execute(select(consent_events).order_by(consent_events.c.id)).all()
+    return _as_they_stand(rows)
+
+
+def looks_by_consent(connection: Connection) -> dict[UUID, tuple[int, datetime]]:
+    """Return how often, and when last, somebody looked by each consent the transaction's tenant may see."""
+    by = lookups.c.consent_id
+    rows = connection.execute(select(by, func.count(), func.max(lookups.c.at)).where(by.is_not(None)).group_by(by)).all()
+    return {consent_id: (count, last) for consent_id, count, last in rows}
 
 
 def list_lookups(connection: Connection, after: int, limit: int) -> list[Lookup]:
@@ -176,10 +190,16 @@ def list_lookups(connection: Connection, after: int, limit: int) -> list[Lookup]
     return [Lookup(*row) for row in rows]
 
 
-def newest_lookups(connection: Connection, supplier_id: str, limit: int) -> tuple[list[Lookup], int]:
-    """Return the newest look-ups of a supplier that the transaction's tenant may see, newest first, and how many there are."""
+def newest_lookups(connection: Connection, supplier_id: str, limit: int, before: int | None = None) -> tuple[list[Lookup], int]:
+    """Return the newest look-ups of a supplier that the transaction's tenant may see, newest first, and how many there are.
+
+    With ``before`` those that came before the one of that number.
+    """
     of_supplier = lookups.c.supplier_id == supplier_id
-    rows = connection.execute(select(lookups).where(of_supplier).order_by(lookups.c.id.desc()).limit(limit)).all()
+    wanted = select(lookups).where(of_supplier)
+    if before is not None:
+        wanted = wanted.where(lookups.c.id < before)
+    rows = connection.execute(wanted.order_by(lookups.c.id.desc()).limit(limit)).all()
     total = connection.execute(select(func.count()).select_from(lookups).where(of_supplier)).scalar_one()
     return [Lookup(*row) for row in rows], int(total)
 
@@ -187,6 +207,14 @@ def newest_lookups(connection: Connection, supplier_id: str, limit: int) -> tupl
 def open_banks(connection: Connection) -> list[tuple[UUID, str]]:
     """Return id and name of every open bank, by name."""
     return [(row.id, row.name) for row in connection.execute(_BANKS)]
+
+
+def _as_they_stand(rows: Sequence[Row[tuple[object, ...]]]) -> list[Consent]:
+    """Read consents from their events, all of a consent's among them."""
+    by_consent: dict[UUID, list[Row[tuple[object, ...]]]] = {}
+    for row in rows:
+        by_consent.setdefault(row.consent_id, []).append(row)
+    return [_as_it_stands(told) for told in by_consent.values()]
 
 
 def _as_it_stands(rows: Sequence[Row[tuple[object, ...]]]) -> Consent:

@@ -104,7 +104,7 @@ def evidence_within(evidence: Evidence, tier: Tier) -> Evidence:
 
 def _withheld(part: ContributionPart) -> ContributionPart:
     """Return a contribution without its value."""
-    return part.model_copy(update={"value": None, "withheld": True})
+    return replace(part, value=None, withheld=True)
 
 
 def _withheld_reason(part: ReasonPart, bundle: ScoringBundle, language: Language) -> ReasonPart:

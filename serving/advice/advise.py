@@ -9,19 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
 from credit.errors import BundleInvalid, OutOfRange
 from credit.grade import Grade
-from credit.policy import Policy, PolicyHistory
+from credit.policy import Policy
 from features.build import build_features
 from features.ledger import Ledger
 from serving.advice.levers import MONTHS, LeverPath, lever_paths
 from serving.advice.search import Change, Proof, least_effort, lowest_margin, tabulate
 from serving.assess import refuse_later_as_of, scored_features
+from serving.packaged_policy import packaged_policy
 from training.bundle import ScoringBundle
 
 Values = NDArray[np.float64]
@@ -104,7 +104,7 @@ class Advice:
 
 def advice_policy(as_of: date) -> Policy:
     """Return the packaged policy `advice` in force on a day."""
-    return PolicyHistory.parse((files("credit.policies") / "advice.toml").read_text(encoding="utf-8")).on(as_of)
+    return packaged_policy("advice").on(as_of)
 
 
 def advise_supplier(

@@ -11,10 +11,11 @@ from credit.errors import ReasonMissing, SecondPersonNeeded
 from serving.access.caller import Caller
 from serving.bank_policies.bodies import ActivationBody, ActivationRequest
 from serving.bank_policies.reading import find_policy
-from serving.bank_policies.upload import body_bytes, id_of, occasion
+from serving.bank_policies.upload import body_bytes, occasion
 from serving.database.tables import policy_activations, policy_simulations
 from serving.decisions.persons import person_of
 from serving.decisions.policy_in_force import policy_in_force
+from serving.http.answers import path_id
 from serving.http.languages import Language
 from serving.http.refusals import SimulationNeeded, SimulationOutdated
 from serving.store import StoredAnswer, add_to_chain, next_of_chain, sealed
@@ -80,7 +81,9 @@ def activate_policy(
 def _seen(connection: Connection, policy_id: UUID, simulation: str) -> tuple[date, str]:
     """Return the day a simulation of the policy was made for, and the version it compared with."""
     table = policy_simulations.c
-    wanted = select(table.begins_on, table.before_version).where(table.policy_id == policy_id, table.id == id_of(simulation))
+    wanted = select(table.begins_on, table.before_version).where(
+        table.policy_id == policy_id, table.id == path_id(simulation, SimulationNeeded)
+    )
     found = connection.execute(wanted).one_or_none()
     if found is None:
         raise SimulationNeeded

@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from sqlalchemy import Connection, insert
 
@@ -78,14 +78,6 @@ def body_bytes(body: Any) -> bytes:
 def occasion(caller: Caller, request_id: str, raw: bytes) -> dict[str, str]:
     """Return what every audit row says of its request and answer."""
     return {"key": caller.prefix, "request_id": request_id, "answer_sha256": hashlib.sha256(raw).hexdigest()}
-
-
-def id_of(text: str) -> UUID | None:
-    """Return the id a text is, None where it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _value(number: PolicyNumber) -> Any:

@@ -25,8 +25,8 @@ class ErrorFormat(StrEnum):
     JSONL = "jsonl"
 
 
-class BatchBody(_Wire):
-    """A batch and how far it is."""
+class BatchSummary(_Wire):
+    """A batch in a list: what was asked, and where it stands."""
 
     id: UUID
     state: Literal["queued", "running", "finished", "failed"]
@@ -41,7 +41,19 @@ class BatchBody(_Wire):
     purpose: Purpose
     bundle_sha256: Annotated[str, Field(description="The model that scores all rows.")]
     rows: int
+
+
+class BatchBody(BatchSummary):
+    """A batch and how far it is."""
+
     scored: int
     refused: Annotated[int, Field(description="Rows that were not scored; `errors_url` says why.")]
     results_url: Annotated[str | None, Field(description="Null until it is finished.")]
     errors_url: Annotated[str | None, Field(description="Null until it is finished.")]
+
+
+class BatchPage(_Wire):
+    """Batches in the order they were handed in."""
+
+    items: list[BatchSummary]
+    next: Annotated[int | None, Field(description="Send it as `after` for the next page; null on the last.")]

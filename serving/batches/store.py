@@ -20,6 +20,8 @@ from serving.batches.rows import BatchRow
 from serving.database.tables import batch_ends, batch_outcomes, batch_rows, batches
 from serving.http.refusals import BatchUnknown, IdempotencyKeyReused, RequestInFlight, TooManyBatches
 from serving.store import add_to_chain, next_of_chain
+from serving.webhooks.events import Event
+from serving.webhooks.outbox import tell
 
 OPEN_AT_ONCE = 10
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:batch, 2))")
@@ -30,6 +32,13 @@ _NEXT = text("""
     SELECT * FROM batch_rows WHERE batch_id = :batch
     AND number > (SELECT coalesce(max(number), 0) FROM batch_outcomes WHERE batch_id = :batch) ORDER BY number LIMIT :at_most
 """)
+_LISTED = """
+    SELECT b.*, e.at AS ended_at, e.code AS failed_code,
+        EXISTS (SELECT FROM batch_outcomes o WHERE o.batch_id = b.id) AS is_begun
+    FROM batches b LEFT JOIN batch_ends e ON e.batch_id = b.id
+"""
+_LIST = text(f"{_LISTED} WHERE b.number > :after ORDER BY b.number LIMIT :at_most")
+_LATEST = text(f"{_LISTED} ORDER BY b.number DESC LIMIT :at_most")
 _RESULTS = text("""
     SELECT o.number, s.body FROM batch_outcomes o JOIN scores s ON s.id = o.score_id
     WHERE o.batch_id = :batch AND o.number > :after ORDER BY o.number LIMIT :at_most
@@ -70,9 +79,18 @@ class Progress:
     @property
     def state(self) -> str:
         """One of queued, running, finished and failed."""
-        if self.ended_at is not None:
-            return "finished" if self.failed_code is None else "failed"
-        return "running" if self.done else "queued"
+        return _state(self.ended_at, self.failed_code, is_begun=self.done > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A batch in a list and where it stands; ``number`` is its place in the order they were handed in."""
+
+    batch: Batch
+    number: int
+    state: str
+    ended_at: datetime | None
+    failed_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +166,16 @@ def read_batch(connection: Connection, batch_id: UUID) -> tuple[Batch, Progress]
     return _batch(row), progress
 
 
+def list_batches(connection: Connection, after: int, limit: int) -> list[Listed]:
+    """Return the tenant's batches in the order they were handed in, from the one after ``after`` on."""
+    return [_listed(row) for row in connection.execute(_LIST, {"after": after, "at_most": limit})]
+
+
+def latest_batches(connection: Connection, at_most: int) -> list[Listed]:
+    """Return the tenant's batches, the newest first."""
+    return [_listed(row) for row in connection.execute(_LATEST, {"at_most": at_most})]
+
+
 def results(connection: Connection, batch_id: UUID, after: int, at_most: int) -> list[tuple[int, bytes]]:
     """Return numbers and bodies of scored rows, in order, from the one after ``after`` on."""
     asked = {"batch": batch_id, "after": after, "at_most": at_most}
@@ -186,9 +214,26 @@ def keep_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outco
 
 
 def end_batch(connection: Connection, batch: Batch, code: str | None = None) -> None:
-    """End a batch, with a code where it cannot go on; one that has ended stays as it is."""
+    """End a batch, with a code where it cannot go on, and tell the tenant's webhooks; one that has ended stays as it is."""
     values = {"tenant_id": batch.tenant_id, "batch_id": batch.batch_id, "code": code}
-    connection.execute(insert_unless(batch_ends).values(**values).on_conflict_do_nothing())
+    ended = insert_unless(batch_ends).values(**values).on_conflict_do_nothing().returning(batch_ends.c.at)
+    if (row := connection.execute(ended).one_or_none()) is not None:
+        told = {"batch_id": str(batch.batch_id), "state": _state(row.at, code, is_begun=True), "failed_code": code}
+        tell(connection, batch.tenant_id, Event.BATCH_FINISHED, told)
+
+
+def _state(ended_at: datetime | None, failed_code: str | None, *, is_begun: bool) -> str:
+    """Return one of queued, running, finished and failed."""
+    if ended_at is not None:
+        return "finished" if failed_code is None else "failed"
+    return "running" if is_begun else "queued"
+
+
+def _listed(row: Row[tuple[object, ...]]) -> Listed:
+    """Read a batch in a list."""
+    told = row._mapping
+    state = _state(told["ended_at"], told["failed_code"], is_begun=told["is_begun"])
+    return Listed(_batch(row), told["number"], state, told["ended_at"], told["failed_code"])
 
 
 def _batch(row: Row[tuple[object, ...]]) -> Batch:

@@ -11,8 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from credit.errors import LianxinError
 from serving.access.caller import Caller
@@ -38,30 +37,14 @@ log = logging.getLogger("lianxin.service")
 
 
 class Worker:
-    """A thread that works on batches until it is ended; use it as a context manager, or call `work` where a process does nothing else."""
+    """Works on batches, some rows at a time; ``woken`` is set where there is a new batch."""
 
-    def __init__(self, exchange: Exchange, store: Store, seconds: float = 1.0) -> None:
-        """Score by what the exchange holds; where there is nothing to do, look again after so many seconds."""
-        self._exchange, self._store, self._seconds = exchange, store, seconds
+    def __init__(self, exchange: Exchange, store: Store) -> None:
+        """Score by what the exchange holds."""
+        self._exchange, self._store = exchange, store
         self._held: dict[UUID, Service] = {}
         self._failed: Counter[UUID] = Counter()
-        self._ended, self._woken = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="batches", daemon=True)
-
-    def __enter__(self) -> "Worker":
-        """Begin to work."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End after the transaction that is under way."""
-        self._ended.set()
-        self._woken.set()
-        self._thread.join()
-
-    def wake(self) -> None:
-        """Say that there is a new batch."""
-        self._woken.set()
+        self.woken = threading.Event()
 
     def work(self) -> bool:
         """Score some rows of one batch in one transaction; False where no batch waits."""
@@ -144,17 +127,3 @@ class Worker:
             with self._store.engine.begin() as connection:
                 connection.execute(_ENTER, {"tenant": str(batch.tenant_id), "supplier": ""})
                 end_batch(connection, batch, INTERNAL)
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._woken.clear()
-            try:
-                busy = self.work()
-            except (OperationalError, PoolTimeout):  # the database is away; the next turn begins where the last commit ended
-                log.warning("batches wait", extra={"code": "not_ready"})
-                busy = False
-            except Exception:
-                log.exception("batches", extra={"code": "internal"})
-                busy = False
-            if not busy:
-                self._woken.wait(self._seconds)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from credit.errors import ServiceUnavailable
 from serving.access.keys import KeyRecord, create_api_key, list_api_keys, refuse_key_prefix, refuse_name, revoke_api_key, rotate_api_key
 from serving.access.signing_keys import SigningKeys, read_or_make_signing_keys
-from serving.access.tenants import create_bank, find_tenant
+from serving.access.tenants import create_bank, create_supplier, find_tenant, list_tenants
 from serving.database.account import place_for
 from serving.database.postgres import EmbeddedPostgres, running_urls
 from serving.database.roles import APP_ROLE
@@ -88,6 +88,12 @@ def bank_key(store: Store, name: str) -> str:
     except TenantRefused:
         tenant_id = create_bank(store, name)
     return create_api_key(store, tenant_id, name)
+
+
+def supplier_key(store: Store, supplier_id: str) -> str:
+    """Return a new key of the supplier's login, itself made where there is none; the store is open as the owner."""
+    found = [each.tenant_id for each in list_tenants(store) if each.supplier_id == supplier_id]
+    return create_api_key(store, found[0] if found else create_supplier(store, supplier_id), "login")
 
 
 def list_keys(*, data: Path | None = None, tell: Tell = lambda text: None) -> tuple[KeyRecord, ...]:

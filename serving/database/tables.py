@@ -244,6 +244,7 @@ batches = Table(
     Column("asked_sha256", Text),
     Column("bundle_sha256", Text),
     Column("rows", Integer),
+    Column("number", BigInteger),
 )
 
 batch_rows = Table(
@@ -299,6 +300,7 @@ decisions = Table(
     Column("product", Text),
     Column("outcome", Text),
     Column("credit_limit", BigInteger),
+    Column("open_until", Date),
     Column("policy_id", Text),
     Column("policy_version", Text),
     Column("inputs", LargeBinary),

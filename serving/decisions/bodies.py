@@ -137,6 +137,7 @@ class KeptDecision(DecisionBody):
 
     consent_ref: Annotated[UUID | None, Field(description="The consent it rests on.")]
     tier: Annotated[Tier, Field(description="How far values and rows are shown: the lesser of the bank's tier and the consent's.")]
+    open_until: Annotated[date | None, Field(description="The last day on which it may be taken up; then it lapses. Null in a decline.")]
     audit: AuditPart
 
 
@@ -175,7 +176,7 @@ class StepBody(_Wire):
     decision_id: UUID
     number: Annotated[int, Field(ge=0, description="Place among the steps; 0 is the recommendation.")]
     act: Act | Literal["recommend"]
-    by: Annotated[str, Field(description="The name of the key that took it.")]
+    by: Annotated[str, Field(description="The name of the key that took it; `lianxin` where it lapsed.")]
     at: datetime
     reason: str
     outcome: Annotated[Recommendation | None, Field(description="Proposed; null in other steps.")]

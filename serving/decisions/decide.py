@@ -1,8 +1,10 @@
 """From an application to a kept decision, in one transaction: scored, sized by turnover and exposure, decided, held, written down."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,9 +22,11 @@ from serving.database.tables import decision_policies, decision_steps, decisions
 from serving.decisions.claims import Standing, claim, fingerprints, standings
 from serving.decisions.inputs import DecisionInputs, application_of, scored_supplier
 from serving.decisions.persons import person_of
-from serving.decisions.policy_in_force import PolicyInForce, policy_in_force
+from serving.decisions.policy_in_force import PolicyInForce, last_day_of, policy_in_force
+from serving.decisions.reading import read_decision
 from serving.decisions.requests import DecisionRequest
 from serving.decisions.tell import decision_body
+from serving.http.answers import asked_as
 from serving.http.languages import Language
 from serving.http.refusals import TierTooLow
 from serving.schemas import Purpose
@@ -51,12 +55,31 @@ class _Made:
     inputs: DecisionInputs
     score: NewScore
     policy: PolicyInForce
+    open_until: date | None
     prints: Mapping[str, Fingerprint]
 
     @property
     def id(self) -> UUID:
         """The decision's id."""
         return UUID(self.decision.application_id)
+
+
+def decide_once(
+    service: Service, caller: Caller, key: str, wanted: DecisionRequest, *, request_id: str, language: Language
+) -> StoredAnswer:
+    """Return the first answer to the Idempotency-Key, deciding if there is none; raises as `make_decision` does."""
+
+    def keep(connection: Connection) -> StoredAnswer:
+        return make_decision(service, caller, connection, wanted, request_id=request_id, language=language)
+
+    def look_again(connection: Connection, first: StoredAnswer) -> None:
+        read_decision(connection, caller, UUID(first.location.rpartition("/")[2]))
+
+    answer = service.store.keep_once(caller, key, asked_as("/v1/decisions", wanted), keep, look_again)
+    if not answer.was_replayed:
+        told = json.loads(answer.body)["recommendation"]
+        service.metrics.decision(told["product"], told["outcome"])
+    return answer
 
 
 def make_decision(
@@ -91,9 +114,9 @@ def make_decision(
     return _keep(service, caller, connection, made, language)
 
 
-def lock_supplier(connection: Connection, caller: Caller, supplier_id: str) -> None:
-    """Let one transaction at a time change what a supplier owes the caller's bank."""
-    connection.execute(_LOCK, {"tenant": str(caller.tenant_id), "supplier": supplier_id})
+def lock_supplier(connection: Connection, tenant_id: UUID, supplier_id: str) -> None:
+    """Let one transaction at a time change what a supplier owes a bank."""
+    connection.execute(_LOCK, {"tenant": str(tenant_id), "supplier": supplier_id})
 
 
 def exposure_of(connection: Connection, caller: Caller, supplier_id: str) -> int:
@@ -108,14 +131,16 @@ def _decide(service: Service, caller: Caller, connection: Connection, wanted: De
     turnover = turnover_before(service.ledger, wanted.supplier_id, as_of)
     policy = policy_in_force(connection, caller.tenant_id, as_of)
     in_force = policy.policy.on(as_of)
-    lock_supplier(connection, caller, wanted.supplier_id)
+    lock_supplier(connection, caller.tenant_id, wanted.supplier_id)
     prints = fingerprints(wanted.product, wanted.supplier_id, wanted.documents, service.salt)
     found = standings(connection, prints)
     owed = min(wanted.owed_besides + exposure_of(connection, caller, wanted.supplier_id), LARGEST_AMOUNT)
     request = Request(str(uuid4()), wanted.supplier_id, as_of, wanted.amount, wanted.tenor_days, owed)
     application = application_of(wanted.product, request, items_told(wanted, found))
     inputs = DecisionInputs(application, scored_supplier(score.assessment), turnover, wanted.documents)
-    return _Made(decide(application, inputs.supplier, turnover, in_force), inputs, score, policy, prints)
+    decision = decide(application, inputs.supplier, turnover, in_force)
+    open_until = None if decision.outcome is Recommendation.DECLINE else last_day_of(in_force, service.today, as_of)
+    return _Made(decision, inputs, score, policy, open_until, prints)
 
 
 def items_told(wanted: DecisionRequest, found: Mapping[str, Standing]) -> list[dict[str, Any]]:
@@ -135,7 +160,11 @@ def _keep(service: Service, caller: Caller, connection: Connection, made: _Made,
     keep_score(connection, caller, record)
     _keep_policy(connection, caller, made.policy)
     inputs, canonical = made.inputs.canonical(), decision.canonical()
-    body = body_bytes(decision_body(made.score.body, decision, made.inputs, language), **by_leave(made.score.leave))
+    body = body_bytes(
+        decision_body(made.score.body, decision, made.inputs, language),
+        **by_leave(made.score.leave),
+        open_until=made.open_until and made.open_until.isoformat(),
+    )
     told = {
         "kind": "decision",
         "decision_id": str(made.id),
@@ -167,6 +196,7 @@ def _keep(service: Service, caller: Caller, connection: Connection, made: _Made,
         "product": decision.product.value,
         "outcome": decision.outcome.value,
         "credit_limit": decision.terms.limit if decision.terms else None,
+        "open_until": made.open_until,
         "policy_id": decision.policy_id,
         "policy_version": decision.policy_version,
         "inputs": inputs,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from credit.application import Request, Turnover
-from credit.decision import Decision, decide
-from credit.referral import Act, Stage, exposure, open_case
+from credit.decision import Decision, Recommendation, decide
+from credit.referral import Act, Stage, exposure, last_day, open_case
 from features.turnover import turnover_before
 from serving.decisions.bodies import CaseBody, DecisionSummary
 from serving.decisions.claims import Standing
@@ -46,6 +46,8 @@ def decision_answers(service: Service) -> dict[tuple[str, str], Any]:
     """Return an example of the good answer of every operation on decisions."""
     decision, inputs = decided_example(service)
     body = told_example(decision_body(score_body_example(service), decision, inputs, Language.EN), service)
+    in_force, is_declined = packaged_financing_policy().on(decision.as_of), decision.outcome is Recommendation.DECLINE
+    body["open_until"] = None if is_declined else last_day(service.today, in_force).isoformat()
     given = datetime.now(UTC).replace(microsecond=0)
     case = open_case(decision)
     first = KeptStepRow(0, "recommend", "Li Wei", given, "", case.stage, exposure(case), None)

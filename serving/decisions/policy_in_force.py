@@ -2,15 +2,15 @@
 
 from datetime import date
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
-from credit.financing_policy import FINANCING_POLICIES, FinancingPolicyHistory
-from credit.policy import PolicyHistory
+from credit.financing_policy import FINANCING_POLICIES, FinancingPolicy, FinancingPolicyHistory
+from credit.referral import last_day
 from serving.database.tables import bank_policies, policy_activations
+from serving.packaged_policy import packaged_policy
 
 
 class PolicyInForce(NamedTuple):
@@ -38,6 +38,12 @@ def number_in_force(connection: Connection, as_of: date) -> int | None:
     return found
 
 
+def last_day_of(policy: FinancingPolicy, made_on: date, as_of: date) -> date:
+    """Return the last day on which a decision may be taken up; by the packaged number where a policy is kept from before there was one."""
+    says = "financing.offer_days" in policy.numbers
+    return last_day(made_on, policy if says else packaged_financing_policy().on(as_of))
+
+
 _ACTIVATED = policy_activations.join(bank_policies, bank_policies.c.id == policy_activations.c.policy_id)
 _LAST_FIRST = (policy_activations.c.begins_on.desc(), policy_activations.c.number.desc())
 
@@ -57,7 +63,4 @@ def kept_policy(canonical: str) -> FinancingPolicyHistory:
 @cache
 def packaged_financing_policy() -> FinancingPolicyHistory:
     """Return the policy that comes with the package, read once."""
-    folder = files("credit.policies")
-    return FinancingPolicyHistory.packaged(
-        {name: PolicyHistory.parse((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in FINANCING_POLICIES}
-    )
+    return FinancingPolicyHistory.packaged({name: packaged_policy(name) for name in FINANCING_POLICIES})

@@ -54,11 +54,15 @@ class KeptStepRow:
 
 @dataclass(frozen=True, slots=True)
 class DecisionFile:
-    """All that is kept of a decision: what it was worked out from, what was decided, where it stands, every step, and the body sent."""
+    """All that is kept of a decision: what it was worked out from, what was decided, where it stands, every step, and the body sent.
+
+    ``open_until`` is the last day on which it may be taken up, None where it never lapses.
+    """
 
     decision_id: UUID
     tenant_id: UUID
     created_at: datetime
+    open_until: date | None
     score_id: UUID
     policy_version: str
     inputs: DecisionInputs
@@ -113,6 +117,7 @@ def read_file(connection: Connection, decision_id: UUID) -> DecisionFile:
         decision_id,
         row.tenant_id,
         row.created_at,
+        row.open_until,
         row.score_id,
         row.policy_version,
         inputs,

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, select
 
 from credit.application import ScoredSupplier
 from credit.decision import DECISION_VERSION, decide
-from credit.referral import exposure
+from credit.referral import Act, Case, Step, exposure, lapse
 from serving.audit.replay_score import differences
 from serving.database.tables import audit, decisions, scores
 from serving.decisions.inputs import DecisionInputs
-from serving.decisions.reading import case_of, read_file
+from serving.decisions.reading import DecisionFile, case_of, read_file
 from serving.decisions.requests import ProposedTerms, StepRequest
 from serving.decisions.steps import audited_step, kept_policy, next_case
 from serving.decisions.tell import decision_parts
@@ -83,6 +83,17 @@ def replay_step(connection: Connection, decision_id: UUID, number: int, told: Ma
     before, step = file.steps[:number], file.steps[number].step
     if step is None:
         return ("step",)
+    earlier = replace(file, case=case_of(file.decision, before), steps=before)
+    case = lapse(earlier.case, at=step.at) if step.act is Act.LAPSE else _taken_again(connection, earlier, step)
+    again = audited_step(decision_id, case)
+    kept = file.steps[number]
+    as_kept = {"kept stage": kept.stage.value, "kept exposure": kept.exposure, "kept terms": str(step.terms)}
+    as_now = {"kept stage": case.stage.value, "kept exposure": exposure(case), "kept terms": str(case.steps[-1].terms)}
+    return differences({**{name: told[name] for name in again}, **as_kept}, {**again, **as_now})
+
+
+def _taken_again(connection: Connection, earlier: DecisionFile, step: Step) -> Case:
+    """Return the case after a person's step, taken again on the steps before it."""
     terms = step.terms
     asked = None
     if terms is not None:
@@ -90,13 +101,7 @@ def replay_step(connection: Connection, decision_id: UUID, number: int, told: Ma
         asked = ProposedTerms.model_validate({name: getattr(terms, name) for name in names})
     outcome = step.outcome.value if step.outcome else None
     wanted = StepRequest.model_validate({"act": step.act, "reason": step.reason, "outcome": outcome, "terms": asked})
-    earlier = replace(file, case=case_of(file.decision, before), steps=before)
-    case = next_case(earlier, wanted, step.by, step.at, kept_policy(connection, file))
-    again = audited_step(decision_id, case)
-    kept = file.steps[number]
-    as_kept = {"kept stage": kept.stage.value, "kept exposure": kept.exposure, "kept terms": str(terms)}
-    as_now = {"kept stage": case.stage.value, "kept exposure": exposure(case), "kept terms": str(case.steps[-1].terms)}
-    return differences({**{name: told[name] for name in again}, **as_kept}, {**again, **as_now})
+    return next_case(earlier, wanted, step.by, step.at, kept_policy(connection, earlier))
 
 
 def _scored_again(bundle: ScoringBundle, record: ScoreRecord, kept: ScoredSupplier) -> ScoredSupplier:

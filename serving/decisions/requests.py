@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -175,9 +175,17 @@ class ProposedTerms(_Wire):
     tenor_days: TenorDays
 
 
+PersonsAct = Literal[Act.REFER, Act.ACCEPT, Act.PROPOSE, Act.CONFIRM, Act.REJECT, Act.TAKE, Act.WITHDRAW, Act.REPAY]
+"""What a person does; a decision lapses by itself."""
 _NONE = {"type": "null"}
 _PROPOSALS_SCHEMA: list[Any] = [
-    {"properties": {"act": {"enum": [act.value for act in Act if act is not Act.PROPOSE]}, "outcome": _NONE, "terms": _NONE}},
+    {
+        "properties": {
+            "act": {"enum": [act.value for act in get_args(PersonsAct) if act is not Act.PROPOSE]},
+            "outcome": _NONE,
+            "terms": _NONE,
+        }
+    },
     {"properties": {"act": {"const": "propose"}, "outcome": {"const": "decline"}, "terms": _NONE}, "required": ["outcome"]},
     {
         "properties": {"act": {"const": "propose"}, "outcome": {"const": "approve"}, "terms": {"type": "object"}},
@@ -192,7 +200,7 @@ class StepRequest(_Wire):
     model_config = ConfigDict(json_schema_extra={"oneOf": _PROPOSALS_SCHEMA})
 
     act: Annotated[
-        Act,
+        PersonsAct,
         Field(description="refer, accept, propose, confirm, reject; and of what was approved: take, withdraw, repay."),
     ]
     reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=PLAIN_TEXT, description="Why; kept with the step.")]

@@ -2,23 +2,27 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, text
 
 from credit.decision import Recommendation
+from credit.errors import StepNotAllowed
 from credit.financing_policy import FinancingPolicy, FinancingPolicyHistory
 from credit.referral import (
     Act,
     Case,
+    Stage,
     Step,
     accept,
     confirm,
     exposure,
     is_closed,
+    lapse,
     override_terms,
     propose,
     refer,
@@ -36,6 +40,7 @@ from serving.decisions.persons import person_of
 from serving.decisions.reading import DecisionFile, KeptStepRow, read_file
 from serving.decisions.requests import StepRequest
 from serving.decisions.tell import step_body
+from serving.http.answers import asked_as
 from serving.http.languages import Language
 from serving.http.refusals import DocumentsTaken
 from serving.service import Service
@@ -55,6 +60,20 @@ _TRANSITIONS = MappingProxyType(
 )
 
 
+def step_once(
+    service: Service, caller: Caller, key: str, decision_id: UUID, wanted: StepRequest, *, request_id: str, language: Language
+) -> StoredAnswer:
+    """Return the first answer to the Idempotency-Key, taking the step if there is none; raises as `take_step` does."""
+
+    def keep(connection: Connection) -> StoredAnswer:
+        return take_step(service, caller, connection, decision_id, wanted, request_id=request_id, language=language)
+
+    answer = service.store.keep_once(caller, key, asked_as(f"/v1/decisions/{decision_id}/steps", wanted), keep)
+    if not answer.was_replayed:
+        service.metrics.step(wanted.act.value)
+    return answer
+
+
 def take_step(
     service: Service, caller: Caller, connection: Connection, decision_id: UUID, wanted: StepRequest, *, request_id: str, language: Language
 ) -> StoredAnswer:
@@ -69,12 +88,37 @@ def take_step(
     DocumentsTaken
         What is approved is financed elsewhere meanwhile.
     """
-    lock_supplier(connection, caller, read_file(connection, decision_id).decision.supplier_id)
-    file = read_file(connection, decision_id)  # again, now that nobody else takes a step
+    file = _locked(connection, caller.tenant_id, decision_id)
+    if has_lapsed(file, service.today):
+        raise StepNotAllowed(f"{wanted.act} is possible until {file.open_until}; the decision lapses: apply anew")
     at: datetime = connection.execute(_NOW).scalar_one()
     case = next_case(file, wanted, person_of(connection, caller), at, kept_policy(connection, file))
     _hold_documents(service, connection, file, case)
-    return _keep(caller, connection, file, case, request_id, language)
+    sent = _keep(connection, file, case, caller.key_id, {"key": caller.prefix, "request_id": request_id})
+    return StoredAnswer(f"/v1/decisions/{file.decision_id}/steps", 201, language.value, sent)
+
+
+def let_lapse(connection: Connection, tenant_id: UUID, decision_id: UUID, today: date) -> bool:
+    """Let a decision of the transaction's tenant lapse and its documents go; False where a person was faster."""
+    file = _locked(connection, tenant_id, decision_id)
+    if not has_lapsed(file, today):
+        return False
+    case = lapse(file.case, at=connection.execute(_NOW).scalar_one())
+    release(connection, decision_id)
+    _keep(connection, file, case, None, {})
+    return True
+
+
+def has_lapsed(file: DecisionFile, today: date) -> bool:
+    """Say whether a decision that nobody took up can be taken up no more."""
+    is_over = file.case.stage in {Stage.TAKEN, Stage.REPAID} or is_closed(file.case)
+    return not is_over and file.open_until is not None and file.open_until < today
+
+
+def _locked(connection: Connection, tenant_id: UUID, decision_id: UUID) -> DecisionFile:
+    """Return a decision's file when nobody else can take a step on it."""
+    lock_supplier(connection, tenant_id, read_file(connection, decision_id).decision.supplier_id)
+    return read_file(connection, decision_id)
 
 
 def next_case(file: DecisionFile, wanted: StepRequest, by: str, at: datetime, policy: FinancingPolicy) -> Case:
@@ -114,21 +158,22 @@ def _hold_documents(service: Service, connection: Connection, file: DecisionFile
     claim(connection, file.decision_id, free, service.salt)
 
 
-def _keep(caller: Caller, connection: Connection, file: DecisionFile, case: Case, request_id: str, language: Language) -> StoredAnswer:
-    """Write the step and its audit row, and return the answer with its place in the chain."""
+def _keep(connection: Connection, file: DecisionFile, case: Case, key_id: int | None, occasion: Mapping[str, Scalar]) -> bytes:
+    """Write the step and its audit row, and return the step as it is sent, with its place in the chain."""
     number, step = len(case.steps), case.steps[-1]
     terms = _terms_text(step)
     told = KeptStepRow(number, step.act.value, step.by, step.at, step.reason, case.stage, exposure(case), step)
     raw = json.dumps(step_body(file.decision_id, told).model_dump(mode="json"), ensure_ascii=False, allow_nan=False).encode()
-    row = next_of_chain(connection, caller.tenant_id, audited_step(file.decision_id, case) | _occasion(caller, request_id, raw))
+    told_of_answer: dict[str, Scalar] = {**occasion, "answer_sha256": hashlib.sha256(raw).hexdigest()}
+    row = next_of_chain(connection, file.tenant_id, audited_step(file.decision_id, case) | told_of_answer)
     kept = {
-        "tenant_id": caller.tenant_id,
+        "tenant_id": file.tenant_id,
         "decision_id": file.decision_id,
         "number": number,
         "at": step.at,
         "act": step.act.value,
         "person": step.by,
-        "api_key_id": caller.key_id,
+        "api_key_id": key_id,
         "reason": step.reason,
         "outcome": step.outcome.value if step.outcome else None,
         "terms": None if terms is None else terms.encode(),
@@ -136,8 +181,8 @@ def _keep(caller: Caller, connection: Connection, file: DecisionFile, case: Case
         "exposure": told.exposure,
     }
     connection.execute(insert(decision_steps), kept)
-    add_to_chain(connection, caller.tenant_id, row, decision_id=file.decision_id, decision_step=number)
-    return StoredAnswer(f"/v1/decisions/{file.decision_id}/steps", 201, language.value, sealed(raw, row))
+    add_to_chain(connection, file.tenant_id, row, decision_id=file.decision_id, decision_step=number)
+    return sealed(raw, row)
 
 
 def audited_step(decision_id: UUID, case: Case) -> dict[str, Scalar]:
@@ -156,10 +201,6 @@ def audited_step(decision_id: UUID, case: Case) -> dict[str, Scalar]:
         "stage": case.stage.value,
         "exposure": exposure(case),
     }
-
-
-def _occasion(caller: Caller, request_id: str, raw: bytes) -> dict[str, Scalar]:
-    return {"key": caller.prefix, "request_id": request_id, "answer_sha256": hashlib.sha256(raw).hexdigest()}
 
 
 def _terms_text(step: Step) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request, Response
 from starlette.exceptions import HTTPException
@@ -15,21 +15,18 @@ from starlette.exceptions import HTTPException
 from credit.errors import LianxinError
 from credit.reason import shown_en, shown_zh
 from serving.access.caller import Caller, Scope, TenantKind
-from serving.access.sessions import COOKIE
-from serving.http.body import read_bytes
+from serving.access.forms import form_token
 from serving.http.languages import Language, Words, words
 from serving.http.middleware import CONTENT_SECURITY_POLICY
 from serving.http.problems import describe, language_of
-from serving.http.refusals import CrossSiteRefused, IdempotencyKeyMissing, ScopeMissing, ServiceRefusal
+from serving.http.refusals import IdempotencyKeyMissing, ScopeMissing, ServiceRefusal
 from serving.pages import page
-from serving.routes.pages import FORM, InSession, Lang
+from serving.routes.pages import InSession, Lang
 from serving.service import InService, Service
 
 LANGUAGE_COOKIE = "lianxin_language"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 _YEAR = 365 * 24 * 3600
-MOST_FIELDS = 3000
-"""Of one form: 200 rows of an application have fewer."""
 SCRIPT_POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'"
 
 
@@ -127,39 +124,12 @@ def at_desk(request: Request, service: InService, caller: InSession, lang: Lang 
 InDesk = Annotated[Desk, Depends(at_desk)]
 
 
-async def sent_form(request: Request, service: InService) -> Mapping[str, str]:
-    """Return the fields of a form of ours, empty ones too; of a field that stands twice the last.
-
-    Raises
-    ------
-    CrossSiteRefused
-        It comes from another site, or does not carry this session's token.
-    """
-    refuse_other_site(request)
-    raw = await read_bytes(request, FORM)
-    try:
-        told = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise HTTPException(400) from None
-    fields = {name: values[-1].replace("\r\n", "\n") for name, values in told.items()}
-    refuse_foreign_form(request, service, fields)
-    return fields
-
-
-SentForm = Annotated[Mapping[str, str], Depends(sent_form)]
-
-
 def form_key(form: Mapping[str, str]) -> str:
     """Return the Idempotency-Key drawn for this form when it was shown, so that sending it twice makes one thing."""
     key = form.get("key", "")
     if not _KEY.fullmatch(key):
         raise IdempotencyKeyMissing
     return f"desk-{key}"
-
-
-def form_token(request: Request, service: Service) -> str:
-    """Return the token that forms of this session carry."""
-    return service.sessions.form_token(request.cookies.get(COOKIE, ""))
 
 
 def run_url(service: Service) -> str | None:
@@ -179,18 +149,3 @@ def path_of(*parts: str, **query: object) -> str:
     """
     told = urlencode({name: value for name, value in query.items() if value is not None})
     return "/".join(("/desk", *(quote(part, safe="") for part in parts))) + (f"?{told}" if told else "")
-
-
-def refuse_other_site(request: Request) -> None:
-    """Refuse a form that a browser says comes from elsewhere."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise CrossSiteRefused
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise CrossSiteRefused
-
-
-def refuse_foreign_form(request: Request, service: Service, fields: Mapping[str, str]) -> None:
-    """Refuse a form that does not carry the token of this session."""
-    if not service.sessions.is_form_token(request.cookies.get(COOKIE), fields.get("token")):
-        raise CrossSiteRefused

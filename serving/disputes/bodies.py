@@ -3,14 +3,14 @@
 import base64
 import binascii
 from datetime import date, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from serving.access.bodies import _uuid
-from serving.schemas import SUPPLIER_ID_PATTERN, _Wire
+from serving.schemas import PLAIN_OR_EMPTY, PLAIN_TEXT, SUPPLIER_ID_PATTERN, WORDS, _Wire
 
 FILE_BYTES: Final = 512 * 1024
 BODY_BYTES: Final = 768 * 1024
@@ -18,17 +18,26 @@ BODY_BYTES: Final = 768 * 1024
 FileType = Literal["application/pdf", "image/jpeg", "image/png", "text/plain"]
 Kind = Literal["row", "human_review"]
 Outcome = Literal["upheld", "not_upheld"]
-_SIGN = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*"
-Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=rf"^{_SIGN}\S{_SIGN}$")]
+Words = Annotated[str, Field(min_length=1, max_length=2000, pattern=WORDS)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z_]+$")]
-Cell = Annotated[str, Field(max_length=2000)]
+Cell = Annotated[str, Field(max_length=2000, pattern=PLAIN_OR_EMPTY)]
+_BASE64: Final = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_NONE: Final = {"type": "null"}
+_TEXT: Final = {"type": "string"}
+_ROWS_SCHEMA: list[Any] = [
+    {"properties": {"kind": {"const": "human_review"}, "table": _NONE, "row_id": _NONE}},
+    {"properties": {"kind": {"const": "row"}, "table": _TEXT, "row_id": _TEXT}, "required": ["table", "row_id"]},
+]
 
 
 class FileRequest(_Wire):
     """A small file; kept as bytes, never opened."""
 
     media_type: FileType
-    content: Annotated[str, Field(min_length=1, max_length=4 * FILE_BYTES // 3 + 4, description="The bytes in base64.")]
+    content: Annotated[
+        str,
+        Field(min_length=1, max_length=4 * FILE_BYTES // 3 + 4, description="The bytes in base64.", json_schema_extra={"pattern": _BASE64}),
+    ]
 
     @model_validator(mode="after")
     def _is_base64(self) -> Self:
@@ -49,6 +58,8 @@ class FileRequest(_Wire):
 class DisputeRequest(_Wire):
     """Say that a row behind a score is wrong, or ask that a person looks at the score."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": _ROWS_SCHEMA})
+
     kind: Kind
     score_id: Annotated[UUID, BeforeValidator(_uuid), Field(description="One of the supplier's own scores.")]
     table: Annotated[Name | None, Field(description="The table of the row; null for a human review.")] = None
@@ -57,7 +68,7 @@ class DisputeRequest(_Wire):
         Field(min_length=1, max_length=200, pattern=SUPPLIER_ID_PATTERN, description="The row's id, as the evidence shows it."),
     ] = None
     statement: Annotated[Words, Field(description="What is wrong, or why a person should look.")]
-    evidence: Annotated[str | None, Field(min_length=1, max_length=4000, description="What shows it.")] = None
+    evidence: Annotated[str | None, Field(min_length=1, max_length=4000, pattern=PLAIN_TEXT, description="What shows it.")] = None
     file: Annotated[FileRequest | None, Field(description="At most 512 kB: PDF, JPEG, PNG or plain text.")] = None
 
     @model_validator(mode="after")

@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,12 +15,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, func, insert, select, text
 
 from credit.dispute import DisputePolicy
-from credit.policy import PolicyHistory
 from serving.access.caller import Caller
 from serving.audit.chain import Scalar
 from serving.database.tables import dispute_events, disputes
 from serving.disputes.bodies import DisputeRequest
 from serving.http.refusals import DisputeDecided, DisputeUnknown, IdempotencyKeyReused
+from serving.packaged_policy import packaged_policy
 from serving.store import add_to_chain, enter, next_of_chain
 
 SERVICE: Final = "service"
@@ -69,12 +67,6 @@ class Dispute:
         return bool((self.decision.at if self.decision else now) >= self.row.due_at)
 
 
-@cache
-def dispute_policies() -> PolicyHistory:
-    """Return the packaged policy of disputes, all its dated values."""
-    return PolicyHistory.parse((files("credit.policies") / "disputes.toml").read_text(encoding="utf-8"))
-
-
 def receive(
     connection: Connection, caller: Caller, wanted: DisputeRequest, *, zone: str, row_known_on: date | None, key: str, dispute_id: UUID
 ) -> Dispute:
@@ -94,7 +86,7 @@ def receive(
         return read_dispute(connection, dispute_id)
     now = datetime.now(UTC)
     received_on = now.astimezone(ZoneInfo(zone)).date()
-    policy = DisputePolicy.from_policy(dispute_policies().on(received_on))
+    policy = DisputePolicy.from_policy(packaged_policy("disputes").on(received_on))
     due_on = policy.due_on(received_on)
     reference = f"D{received_on:%Y%m%d}-{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
     file = wanted.file.data if wanted.file else None

@@ -29,9 +29,22 @@ class SumLine:
 
 
 def evidence_html(
-    found: Reckoning, supplier_id: str, as_of: date, tier: Tier, language: Language, *, after: int, here: str, back: str
+    found: Reckoning,
+    supplier_id: str,
+    as_of: date,
+    tier: Tier,
+    language: Language,
+    *,
+    after: int,
+    here: str,
+    back: str,
+    dispute: str | None = None,
 ) -> str:
-    """Set a page of rows in type; ``here`` is its own address up to the next query field, ``back`` the report's."""
+    """Set a page of rows in type.
+
+    ``here`` is its own address up to the next query field, ``back`` the report's, ``dispute`` the form's up to the row, where the reader
+    may dispute one.
+    """
     spoken, shown = words(language), found.rows[after : after + ROWS]
     form = shown_zh if language is Language.ZH_CN else shown_en
     return render(
@@ -39,6 +52,7 @@ def evidence_html(
         language,
         here=here,
         back=back,
+        dispute=dispute,
         supplier_id=supplier_id,
         as_of=as_of,
         label=in_words((found.feature.zh, found.feature.en), language),

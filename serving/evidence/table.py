@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from features.evidence import Evidence, EvidenceRow
+from features.facts import KIND_INDEX, KINDS
 from serving.http.languages import Language, Words, words
 
 # A flag (a count of one) and the day of an event only repeat what stands beside them; the others mean nothing to a reader.
@@ -12,13 +13,18 @@ HIDDEN_UNITS = frozenset({"count", "civil_day", "cny_fen_days", "characters"})
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
-    """Headings and cells as text; ``is_number`` says which columns are set to the right."""
+    """Headings and cells as text; ``is_number`` says which columns are set to the right.
+
+    ``table`` of the data contract the rows are of, and their ``keys`` in it.
+    """
 
     title: tuple[str, str]
     headings: tuple[str, ...]
     is_number: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
     total: int
+    table: str
+    keys: tuple[str, ...]
 
 
 def evidence_table(evidence: Evidence, language: Language, *, with_known: bool = False) -> EvidenceTable:
@@ -37,6 +43,8 @@ def evidence_table(evidence: Evidence, language: Language, *, with_known: bool =
         is_number=(*(False for _ in fixed), *(True for _ in shown)),
         rows=tuple(_cells(row, shown, spoken, has_party=has_party, with_known=with_known) for row in evidence.rows),
         total=evidence.total,
+        table=KINDS[KIND_INDEX[evidence.kind]].table,
+        keys=tuple(row.key for row in evidence.rows),
     )
 
 

@@ -14,7 +14,7 @@ from features.read_rows import NUMERIC, Row
 from features.records import RECORDS
 from features.tables import CONTRACT, REQUIRED_TABLES
 from serving.http.body import field_errors, parse_strictly
-from serving.schemas import PlainDate, Purpose, StatedBasis, _Wire
+from serving.schemas import PLAIN_OR_EMPTY, PlainDate, Purpose, StatedBasis, _Wire
 
 MAX_BYTES: Final = 12 << 20
 """Longest body."""
@@ -44,7 +44,11 @@ def _schema() -> dict[str, Any]:
 
 def _row_schema(table: Table) -> dict[str, Any]:
     cells = {
-        column.name: {"type": ["string", "number", "null"] if column.kind in NUMERIC else ["string", "null"], "description": column.kind}
+        column.name: {
+            "type": ["string", "number", "null"] if column.kind in NUMERIC else ["string", "null"],
+            "pattern": PLAIN_OR_EMPTY,
+            "description": column.kind,
+        }
         for column in table.columns
     }
     required = [column.name for column in table.columns if column.required]

@@ -113,6 +113,7 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
         ("/v1/consents/{consent_id}/withdrawal", "post"): consent | {"withdrawn_at": instant(given)},
         ("/v1/lookups", "get"): {"items": [look], "next": None},
         ("/v1/batches", "post"): _batch_example(service, is_finished=False),
+        ("/v1/batches", "get"): {"items": [_batch_summary(service, is_finished=True)], "next": None},
         ("/v1/batches/{batch_id}", "get"): _batch_example(service, is_finished=True),
         ("/v1/batches/{batch_id}/results", "get"): b"".join(csv_lines(flat_rows(_one_page(score)), tuple(COLUMNS))).decode("utf-8-sig"),
         ("/v1/batches/{batch_id}/errors", "get"): _ERRORS,
@@ -128,7 +129,18 @@ def answer_examples(service: Service) -> dict[tuple[str, str], Any]:
 
 def _batch_example(service: Service, *, is_finished: bool) -> dict[str, Any]:
     """Return a batch of two rows."""
-    now, place = instant(datetime.now(UTC).replace(microsecond=0)), f"/v1/batches/{_ID}"
+    place = f"/v1/batches/{_ID}"
+    return _batch_summary(service, is_finished=is_finished) | {
+        "scored": 1 if is_finished else 0,
+        "refused": 1 if is_finished else 0,
+        "results_url": f"{place}/results" if is_finished else None,
+        "errors_url": f"{place}/errors" if is_finished else None,
+    }
+
+
+def _batch_summary(service: Service, *, is_finished: bool) -> dict[str, Any]:
+    """Return a batch of two rows as it stands in a list."""
+    now = instant(datetime.now(UTC).replace(microsecond=0))
     return {
         "id": str(_ID),
         "state": "finished" if is_finished else "queued",
@@ -138,10 +150,6 @@ def _batch_example(service: Service, *, is_finished: bool) -> dict[str, Any]:
         "purpose": Purpose.PORTFOLIO_REVIEW.value,
         "bundle_sha256": service.bundle.content_hash,
         "rows": 2,
-        "scored": 1 if is_finished else 0,
-        "refused": 1 if is_finished else 0,
-        "results_url": f"{place}/results" if is_finished else None,
-        "errors_url": f"{place}/errors" if is_finished else None,
     }
 
 

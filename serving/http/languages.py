@@ -96,6 +96,10 @@ class Words:
         shown = {name: self.value(value) for name, value in values.items()}
         return self._texts[key].format(**shown)
 
+    def source(self, told: str) -> str:
+        """Return where a figure comes from in the words of the language; a source of a bank's own stands as it was written."""
+        return self._texts.get(f"source.{told}", told)
+
     def value(self, value: object) -> str:
         """Format a value of ours: a date, a whole number, a decimal; everything else as it stands."""
         if isinstance(value, date):

@@ -111,6 +111,7 @@ PROBLEMS: Final[dict[tuple[str, str], tuple[tuple[int, str], ...]]] = {
         (422, "idempotency_key_reused"),
         *_ALWAYS,
     ),
+    ("/v1/batches", "get"): ((422, "validation_failed"), *_ALWAYS),
     ("/v1/batches/{batch_id}", "get"): ((404, "batch_unknown"), *_ALWAYS),
     ("/v1/batches/{batch_id}/results", "get"): _FINISHED,
     ("/v1/batches/{batch_id}/errors", "get"): _FINISHED,

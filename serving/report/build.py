@@ -14,11 +14,13 @@ from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
 from credit.sufficiency import Sufficiency
+from credit.validity import valid_until
 from features.evidence import Evidence, evidence_tables
 from features.ledger import Ledger, Profile
 from serving.advice.advise import Advice, advice_policy, advise_supplier
 from serving.assess import Assessment
 from serving.explain import catalog_entry, known_before, missing_tables, model_part, rights_of
+from serving.packaged_policy import packaged_policy
 from serving.report.certificates import Certificate, certificates_of
 from serving.report.peers import Peers, Standing
 from serving.report.trend import TrendPoint, trend_of
@@ -67,6 +69,7 @@ class CreditReport:
     profile: Profile
     as_of: date
     known_before: datetime
+    valid_until: date
     points: int
     pd: float
     interval: Interval | None
@@ -127,6 +130,7 @@ def build_report(
         profile=ledger.profile(score.supplier_id),
         as_of=score.as_of,
         known_before=known_before(ledger, score.as_of),
+        valid_until=valid_until(score.as_of, packaged_policy("validity").on(score.as_of)),
         points=points,
         pd=score.pd,
         interval=assessment.interval,

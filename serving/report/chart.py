@@ -10,6 +10,8 @@ from serving.report.trend import TrendPoint
 WIDTH: Final = 360
 HEIGHT: Final = 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36.0, 318.0, 20.0, 160.0
+_LABEL: Final = 30.0
+"""So wide are the points written beside a dot; the highest and the lowest are named in the text, too, where there is no room."""
 _LEAST_SPAN: Final = 40.0
 """Points the chart spans at least, so that a calm score does not look wild."""
 
@@ -56,10 +58,13 @@ def trend_chart(trend: tuple[TrendPoint, ...], edges: tuple[tuple[int, Grade], .
     def height(value: float) -> float:
         return _BOTTOM - (value - bottom) / (top - bottom) * (_BOTTOM - _TOP)
 
-    labelled = {0, len(trend) - 1, points.index(high), points.index(low)}
+    across = [round(_LEFT + (each.as_of - trend[0].as_of).days / days * (_RIGHT - _LEFT), 1) for each in trend]
+    ends = {0, len(trend) - 1}
+    inner = (points.index(high), points.index(low))
+    labelled = ends | {place for place in inner if all(abs(across[place] - across[end]) >= _LABEL for end in ends)}
     dots = tuple(
         Dot(
-            round(_LEFT + (each.as_of - trend[0].as_of).days / days * (_RIGHT - _LEFT), 1),
+            across[place],
             round(height(each.points), 1),
             each.as_of,
             each.points,

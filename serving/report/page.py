@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,31 +14,13 @@ from serving.http.languages import Language
 from serving.pages import render
 from serving.report.build import CreditReport
 from serving.report.chart import trend_chart
+from serving.report.looks import Looks
 from serving.report.peers import SIZES
 from serving.schemas import Notice
 
 BARS: Final = 12
 BARS_ON_PAPER: Final = 8
 _WINDOW: Final = re.compile(r"^近 (\d+) 天|, last (\d+) days$")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Who looked at the supplier: ``who`` is a bank's name, None for the supplier itself; ``at`` in the data's zone."""
-
-    at: datetime
-    who: str | None
-    purpose: str
-    operation: str
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """The newest looks, and how many there were; ``is_whole`` where the reader sees those of every bank."""
-
-    newest: tuple[Look, ...]
-    total: int
-    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)

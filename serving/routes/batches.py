@@ -2,8 +2,8 @@
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
@@ -11,15 +11,27 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from serving.access.caller import Caller, Scope
-from serving.batches.bodies import BatchBody, ErrorFormat, ResultFormat
+from serving.batches.bodies import BatchBody, BatchPage, BatchSummary, ErrorFormat, ResultFormat
 from serving.batches.results import COLUMNS, csv_lines, flat_rows, json_lines, parquet
 from serving.batches.rows import PARQUET, read_rows
-from serving.batches.store import Batch, Outcome, Progress, keep_batch, note_results_read, read_batch, refused_rows, results
+from serving.batches.store import (
+    Batch,
+    Listed,
+    Outcome,
+    Progress,
+    keep_batch,
+    list_batches,
+    note_results_read,
+    read_batch,
+    refused_rows,
+    results,
+)
+from serving.http.answers import idempotency_key, path_id
 from serving.http.body import read_bytes
 from serving.http.languages import Language, words
 from serving.http.problems import FIELD_CODES, language_of, request_id_of
 from serving.http.refusals import BatchFailed, BatchUnfinished, BatchUnknown
-from serving.routes.scores import idempotency_key
+from serving.routes.consents import After, Limit
 from serving.schemas import PlainDate, Purpose
 from serving.service import InService, Service, caller_of
 
@@ -71,18 +83,26 @@ def create_batch(
         batch, is_new = keep_batch(connection, caller, key, data, rows, as_of or service.ledger.latest_as_of, **asked)
         progress = read_batch(connection, batch.batch_id)[1]
     if is_new:
-        request.app.state.worker.wake()
+        request.app.state.worker.woken.set()
     else:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/v1/batches/{batch.batch_id}"
     return _body(batch, progress)
 
 
+@router.get("", response_model=BatchPage, response_description="The batches", summary="List batches")
+def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit = 50) -> BatchPage:
+    """Return the caller's batches in the order they were handed in, and where each stands; one by itself says how many rows are done."""
+    with service.store.begin(caller) as connection:
+        found = list_batches(connection, after, limit)
+    return BatchPage(items=[_summary(listed) for listed in found], next=found[-1].number if len(found) == limit else None)
+
+
 @router.get("/{batch_id}", response_model=BatchBody, response_description="The batch", summary="How far a batch is")
 def read_one(service: InService, caller: Reader, batch_id: str) -> BatchBody:
     """Return how many rows are done and, once all are, where results and errors are."""
     with service.store.begin(caller) as connection:
-        return _body(*read_batch(connection, _id_of(batch_id)))
+        return _body(*read_batch(connection, path_id(batch_id, BatchUnknown)))
 
 
 @router.get("/{batch_id}/results", response_class=CsvText, response_description="The scores", summary="The scores of a batch")
@@ -93,7 +113,7 @@ def read_results(
     form: Annotated[ResultFormat, Query(alias="format", description="csv, jsonl (whole scores) or parquet.")] = ResultFormat.CSV,
 ) -> Response:
     """Return the scores of a finished batch, in the order of its rows. Until all rows are done there are none: 409."""
-    wanted = _id_of(batch_id)
+    wanted = path_id(batch_id, BatchUnknown)
     with service.store.begin(caller) as connection:
         batch = _finished(*read_batch(connection, wanted))
         note_results_read(connection, wanted)
@@ -120,8 +140,8 @@ def read_errors(
 ) -> Response:
     """Return the rows of a finished batch that were not scored: row (the first after the header is 1), column, code and remedy."""
     with service.store.begin(caller) as connection:
-        _finished(*read_batch(connection, _id_of(batch_id)))
-        found = refused_rows(connection, _id_of(batch_id))
+        _finished(*read_batch(connection, path_id(batch_id, BatchUnknown)))
+        found = refused_rows(connection, path_id(batch_id, BatchUnknown))
     language = language_of(request)
     told = [(row.number, row.column or "", row.code or "", _remedy(service, row, language)) for row in found]
     names = ("row", "column", "code", "remedy")
@@ -153,26 +173,29 @@ def _stream(pieces: Iterator[bytes], kind: str, name: str, language: str) -> Res
     return StreamingResponse(pieces, 200, headers, kind)
 
 
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise BatchUnknown from None
+def _summary(listed: Listed) -> BatchSummary:
+    """Return a batch of a list as it is sent."""
+    return BatchSummary.model_validate(_asked(listed.batch, listed.state, listed.ended_at, listed.failed_code))
+
+
+def _asked(batch: Batch, state: str, ended_at: datetime | None, failed_code: str | None) -> dict[str, object]:
+    """Return what was asked and where it stands."""
+    return {
+        "id": batch.batch_id,
+        "state": state,
+        "failed_code": failed_code,
+        "created_at": batch.created_at,
+        "finished_at": ended_at,
+        "purpose": Purpose(batch.purpose),
+        "bundle_sha256": batch.bundle_sha256,
+        "rows": batch.rows,
+    }
 
 
 def _body(batch: Batch, progress: Progress) -> BatchBody:
     """Return a batch as it is sent."""
     place = f"/v1/batches/{batch.batch_id}" if progress.state == "finished" else None
-    told = {
-        "id": batch.batch_id,
-        "state": progress.state,
-        "failed_code": progress.failed_code,
-        "created_at": batch.created_at,
-        "finished_at": progress.ended_at,
-        "purpose": Purpose(batch.purpose),
-        "bundle_sha256": batch.bundle_sha256,
-        "rows": batch.rows,
+    told = _asked(batch, progress.state, progress.ended_at, progress.failed_code) | {
         "scored": progress.scored,
         "refused": progress.done - progress.scored,
         "results_url": f"{place}/results" if place else None,

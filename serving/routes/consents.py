@@ -11,9 +11,9 @@ from serving.access.bodies import BankBody, BankList, ConsentBody, ConsentPage, 
 from serving.access.caller import Caller, Scope
 from serving.access.consents import LONGEST, Consent, grant, list_consents, open_banks, read_consent, withdraw
 from serving.explain import known_before
+from serving.http.answers import idempotency_key, path_id
 from serving.http.body import json_body
 from serving.http.refusals import ConsentUnknown
-from serving.routes.scores import idempotency_key
 from serving.service import InService, caller_of
 
 router = APIRouter(prefix="/v1", tags=["consents"])
@@ -71,7 +71,7 @@ def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit 
 def read_one(service: InService, caller: Reader, consent_id: str) -> ConsentBody:
     """Return a consent as it stands."""
     with service.store.begin(caller) as connection:
-        return _body(read_consent(connection, _id_of(consent_id)))
+        return _body(read_consent(connection, path_id(consent_id, ConsentUnknown)))
 
 
 @router.post(
@@ -80,15 +80,7 @@ def read_one(service: InService, caller: Reader, consent_id: str) -> ConsentBody
 def withdraw_one(service: InService, caller: Giver, consent_id: str) -> ConsentBody:
     """Withdraw a consent from now on; scores given by it before stay with the bank. Withdrawing it again changes nothing."""
     with service.store.begin(caller) as connection:
-        return _body(withdraw(connection, _id_of(consent_id), recorded_by=caller.tenant_id))
-
-
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise ConsentUnknown from None
+        return _body(withdraw(connection, path_id(consent_id, ConsentUnknown), recorded_by=caller.tenant_id))
 
 
 def _body(given: Consent) -> ConsentBody:

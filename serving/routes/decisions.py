@@ -1,29 +1,25 @@
 """Financing decisions: apply for one, read it again, list them, and what persons do with them."""
 
-import json
-import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
-from sqlalchemy import Connection
 
 from credit.decision import Recommendation
 from credit.referral import Stage
 from serving.access.caller import Caller, Scope
 from serving.decisions.bodies import CaseBody, DecisionPage, DecisionSummary, KeptDecision, KeptStep
-from serving.decisions.decide import make_decision
+from serving.decisions.decide import decide_once
 from serving.decisions.reading import DecisionFilter, DecisionLine, list_decisions, read_decision, read_file
 from serving.decisions.requests import DecisionRequest, StepRequest
-from serving.decisions.steps import take_step
+from serving.decisions.steps import step_once
 from serving.decisions.tell import step_body, terms_part
+from serving.http.answers import idempotency_key, kept, made, path_id
 from serving.http.body import json_body
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import DecisionUnknown
 from serving.routes.consents import After, Limit
-from serving.routes.scores import idempotency_key
 from serving.schemas import SUPPLIER_ID_PATTERN
 from serving.service import InService, caller_of
-from serving.store import StoredAnswer
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 Reader = Annotated[Caller, Security(caller_of, scopes=[Scope.DECISION_READ])]
@@ -49,20 +45,7 @@ def create_decision(
     Needs the supplier's live consent for `credit_application`. Amounts are whole fen, rates whole millionths. The decision is stored before
     it is answered; the same request again with the same Idempotency-Key brings the first answer, byte for byte.
     """
-    asked = b"POST /v1/decisions " + json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
-    language, request_id = language_of(request), request_id_of(request)
-
-    def keep(connection: Connection) -> StoredAnswer:
-        return make_decision(service, caller, connection, wanted, request_id=request_id, language=language)
-
-    def look_again(connection: Connection, first: StoredAnswer) -> None:
-        read_decision(connection, caller, uuid.UUID(first.location.rpartition("/")[2]))
-
-    answer = service.store.keep_once(caller, key, asked, keep, look_again)
-    if not answer.was_replayed:
-        told = json.loads(answer.body)["recommendation"]
-        service.metrics.decision(told["product"], told["outcome"])
-    return _created(answer)
+    return made(decide_once(service, caller, key, wanted, request_id=request_id_of(request), language=language_of(request)))
 
 
 @router.get("", response_model=DecisionPage, response_description="The decisions", summary="List decisions")
@@ -86,8 +69,8 @@ def list_all(
 def read_one(service: InService, caller: Reader, decision_id: str) -> Response:
     """Return a decision as it was first given, byte for byte; its steps say what became of it."""
     with service.store.begin(caller) as connection:
-        answer = read_decision(connection, caller, _id_of(decision_id))
-    return _sent(answer, {})
+        answer = read_decision(connection, caller, path_id(decision_id, DecisionUnknown))
+    return kept(answer)
 
 
 @router.post(
@@ -106,23 +89,14 @@ def create_step(
     The person is the name of the key: give each person one. A proposal is confirmed or rejected by another person than the one who made it,
     and never goes beyond the statute or lends against what is financed elsewhere. A step is kept and never changed.
     """
-    wanted_id = _id_of(decision_id)
-    asked = f"POST /v1/decisions/{wanted_id}/steps ".encode() + json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
-    language, request_id = language_of(request), request_id_of(request)
-
-    def keep(connection: Connection) -> StoredAnswer:
-        return take_step(service, caller, connection, wanted_id, wanted, request_id=request_id, language=language)
-
-    answer = service.store.keep_once(caller, key, asked, keep)
-    if not answer.was_replayed:
-        service.metrics.step(wanted.act.value)
-    return _created(answer)
+    of, request_id, language = path_id(decision_id, DecisionUnknown), request_id_of(request), language_of(request)
+    return made(step_once(service, caller, key, of, wanted, request_id=request_id, language=language))
 
 
 @router.get("/{decision_id}/steps", response_model=CaseBody, response_description="The case", summary="Read where a decision stands")
 def read_steps(service: InService, caller: Reader, decision_id: str) -> CaseBody:
     """Return what holds now and every step, the recommendation as step 0."""
-    wanted = _id_of(decision_id)
+    wanted = path_id(decision_id, DecisionUnknown)
     with service.store.begin(caller) as connection:
         file = read_file(connection, wanted)
     case = file.case
@@ -134,14 +108,6 @@ def read_steps(service: InService, caller: Reader, decision_id: str) -> CaseBody
         exposure=file.exposure,
         steps=[step_body(wanted, row) for row in file.steps],
     )
-
-
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise DecisionUnknown from None
 
 
 def _summary(line: DecisionLine) -> DecisionSummary:
@@ -158,13 +124,3 @@ def _summary(line: DecisionLine) -> DecisionSummary:
         exposure=line.exposure,
         sequence=line.sequence,
     )
-
-
-def _created(answer: StoredAnswer) -> Response:
-    """Send what was made, or made before."""
-    return _sent(answer, {"Location": answer.location} | ({"Idempotent-Replayed": "true"} if answer.was_replayed else {}))
-
-
-def _sent(answer: StoredAnswer, headers: dict[str, str]) -> Response:
-    """Send stored bytes as they are."""
-    return Response(answer.body, answer.status, {"Content-Language": answer.language, **headers}, "application/json")

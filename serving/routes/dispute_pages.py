@@ -1,22 +1,22 @@
 """The supplier's pages about its disputes: the list with due dates, and the form, which needs no script."""
 
 import base64
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
+from features.evidence import evidence_tables
 from features.facts import KIND_INDEX, KINDS
 from serving.access.caller import Caller, Scope, TenantKind
+from serving.access.forms import form_token, refuse_foreign_form, refuse_other_site
 from serving.assess import assess
 from serving.disputes.bodies import BODY_BYTES, DisputeRequest, Kind
 from serving.disputes.form import MEDIA_TYPE, Part, parse_form
@@ -24,15 +24,13 @@ from serving.disputes.record import list_disputes
 from serving.http.body import read_bytes
 from serving.http.languages import Language
 from serving.http.problems import language_of, request_id_of
-from serving.http.refusals import BodyTooLarge, CrossSiteRefused, RowUnknown, ScopeMissing
+from serving.http.refusals import BodyTooLarge, RowUnknown, ScopeMissing
 from serving.pages import page
-from serving.report.build import build_report
 from serving.routes.disputes import open_dispute
 from serving.routes.pages import InSession, Lang
-from serving.schemas import PlainDate, Purpose, ScoreRequest
-from serving.scoring import make_score
+from serving.schemas import SUPPLIER_ID_PATTERN, PlainDate, Purpose, ScoreRequest
+from serving.scoring import score_once
 from serving.service import InService, Service
-from serving.store import ScoreRecord
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 TABLES = tuple(dict.fromkeys(kind.table for kind in KINDS))
@@ -56,25 +54,32 @@ def show_form(
     lang: Lang = None,
     as_of: PlainDate | None = None,
     kind: Annotated[Kind, Query()] = "row",
+    table: Annotated[str, Query(max_length=64)] = "",
+    row_id: Annotated[str, Query(max_length=200, pattern=f"^$|{SUPPLIER_ID_PATTERN}")] = "",
 ) -> Response:
-    """Show the form: the rows behind the principal reasons to choose from, and room to name another."""
+    """Show the form: the rows behind the principal reasons to choose from, and room to name another; a row named already is chosen."""
     _refuse_others(caller)
-    return _form(service, caller, language_of(request, lang), as_of or service.ledger.latest_as_of, kind, {"once": uuid.uuid4().hex})
+    request.state.language = language_of(request, lang)
+    told = {"once": uuid.uuid4().hex, "row": f"{table}|{row_id}" if row_id else ""}
+    return _form(request, service, caller, as_of or service.ledger.latest_as_of, kind, told)
 
 
 @router.post("/disputes")
 async def send_form(request: Request, service: InService, caller: InSession, lang: Lang = None) -> Response:
     """Take the form in: the score as of its day is kept with it, so that it is known what was disputed."""
     _refuse_others(caller)
-    _refuse_cross_site(request)
+    refuse_other_site(request)
+    request.state.language = language_of(request, lang)
     try:
         fields = parse_form(await read_bytes(request, MEDIA_TYPE, BODY_BYTES), request.headers.get("content-type", ""))
     except BodyTooLarge:
         fields = {}
-    return await run_in_threadpool(_receive, request, service, caller, language_of(request, lang), fields)
+    else:
+        refuse_foreign_form(request, service, {name: part.text for name, part in fields.items() if name == "token"})
+    return await run_in_threadpool(_receive, request, service, caller, fields)
 
 
-def _receive(request: Request, service: Service, caller: Caller, language: Language, fields: Mapping[str, Part]) -> Response:
+def _receive(request: Request, service: Service, caller: Caller, fields: Mapping[str, Part]) -> Response:
     """Open the dispute, or show the form again with what is wrong."""
     told = {name: part.text for name, part in fields.items() if name != "file"}
     kind: Kind = "human_review" if told.get("kind") == "human_review" else "row"
@@ -84,16 +89,17 @@ def _receive(request: Request, service: Service, caller: Caller, language: Langu
         as_of = service.ledger.latest_as_of
     again = {**told, "once": told.get("once") or uuid.uuid4().hex}
     if not fields:
-        return _form(service, caller, language, as_of, kind, again, notice="disputes.notice.large")
+        return _form(request, service, caller, as_of, kind, again, notice="disputes.notice.large")
     try:
         wanted = _request(told, kind, fields.get("file"), uuid.uuid4())
         score_id = _score(request, service, caller, as_of, again["once"])
         open_dispute(service, caller, wanted.model_copy(update={"score_id": score_id}), f"page {again['once']}")
     except ValidationError:
-        return _form(service, caller, language, as_of, kind, again, notice="disputes.notice.incomplete")
+        return _form(request, service, caller, as_of, kind, again, notice="disputes.notice.incomplete")
     except RowUnknown:
-        return _form(service, caller, language, as_of, kind, again, notice="disputes.notice.row")
-    return RedirectResponse("/disputes?" + urlencode({"lang": "zh" if language is Language.ZH_CN else "en"}), 303)
+        return _form(request, service, caller, as_of, kind, again, notice="disputes.notice.row")
+    spoken = "zh" if language_of(request) is Language.ZH_CN else "en"
+    return RedirectResponse("/disputes?" + urlencode({"lang": spoken}), 303)
 
 
 def _request(told: Mapping[str, str], kind: Kind, file: Part | None, score_id: uuid.UUID) -> DisputeRequest:
@@ -112,59 +118,57 @@ def _request(told: Mapping[str, str], kind: Kind, file: Part | None, score_id: u
 def _score(request: Request, service: Service, caller: Caller, as_of: date, once: str) -> uuid.UUID:
     """Return the supplier's own score as of the day, made once for this form."""
     wanted = ScoreRequest(supplier_id=caller.supplier_id or "", as_of=as_of, purpose=Purpose.OWN_INFORMATION)
-    asked = json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
-
-    def make(connection: Connection) -> ScoreRecord:
-        return make_score(
-            service,
-            caller,
-            connection,
-            supplier_id=wanted.supplier_id,
-            as_of=wanted.as_of,
-            purpose=wanted.purpose,
-            request_id=request_id_of(request),
-            language=language_of(request),
-        ).record
-
-    answer = service.store.answer_once(caller, f"page {once}"[:255], asked, make)
+    key = f"page {once}"[:255]
+    answer = score_once(service, caller, key, wanted, request_id=request_id_of(request), language=language_of(request))
     return uuid.UUID(answer.location.rpartition("/")[2])
 
 
 def _form(
-    service: Service, caller: Caller, language: Language, as_of: date, kind: Kind, told: Mapping[str, str], notice: str | None = None
+    request: Request,
+    service: Service,
+    caller: Caller,
+    as_of: date,
+    kind: Kind,
+    told: Mapping[str, str],
+    notice: str | None = None,
 ) -> Response:
     """Show the form, with what was written into it before and why it came back."""
-    rows = []
+    here = {"as_of": as_of.isoformat(), "kind": kind}
+    rows: dict[tuple[str, str], date | None] = {}
+    table, _, row_id = told.get("row", "").partition("|")
     if kind == "row":
-        assessment = assess(service.bundle, service.ledger, caller.supplier_id or "", as_of)
-        report = build_report(service.bundle, service.ledger, assessment, evidence_limit=service.settings.evidence_rows)
-        behind = [evidence for reason in report.reasons for evidence in reason.evidence]
-        seen = {(KINDS[KIND_INDEX[each.kind]].table, row.key): row.event_day for each in behind for row in each.rows}
-        rows = [(table, key, day) for (table, key), day in seen.items()]
-    here = "/disputes/new?" + urlencode({"as_of": as_of.isoformat(), "kind": kind}) + "&"
+        if row_id and table in TABLES:
+            rows[table, row_id] = None
+            here |= {"table": table, "row_id": row_id}
+        rows |= _rows_behind(service, caller, as_of)
     return page(
         "dispute_form.html.j2",
-        language,
+        language_of(request),
         status=422 if notice else 200,
-        here=here,
+        here="/disputes/new?" + urlencode(here) + "&",
         as_of=as_of,
         kind=kind,
-        rows=rows,
+        rows=[(*named, day) for named, day in rows.items()],
+        chosen=(table, row_id),
         tables=TABLES,
         told=dict(told),
         notice=notice,
+        form_token=form_token(request, service),
     )
+
+
+def _rows_behind(service: Service, caller: Caller, as_of: date) -> dict[tuple[str, str], date | None]:
+    """Return table, key and day of the rows that the report shows behind the principal reasons."""
+    found = assess(service.bundle, service.ledger, caller.supplier_id or "", as_of)
+    behind = [
+        evidence
+        for reason in found.reasons
+        for evidence in evidence_tables(service.ledger, reason.feature, found.score.supplier_id, as_of, service.settings.evidence_rows)
+    ]
+    return {(KINDS[KIND_INDEX[each.kind]].table, row.key): row.event_day for each in behind for row in each.rows}
 
 
 def _refuse_others(caller: Caller) -> None:
     """Let only a supplier in that may open disputes."""
     if caller.kind is not TenantKind.SUPPLIER or Scope.DISPUTE_WRITE not in caller.scopes:
         raise ScopeMissing(scope=Scope.DISPUTE_WRITE.value)
-
-
-def _refuse_cross_site(request: Request) -> None:
-    """Refuse a form that another site sent; besides, the session's cookie is of the strictest kind."""
-    origin = request.headers.get("origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if is_foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise CrossSiteRefused

@@ -11,10 +11,10 @@ from serving.access.caller import Caller, Scope, TenantKind
 from serving.disputes.bodies import BODY_BYTES, AnswerRequest, DisputeBody, DisputePage, DisputeRequest, EventPart, FilePart
 from serving.disputes.correction import Correction, known_on, refuse_unfit
 from serving.disputes.record import Dispute, decide, list_disputes, read_dispute, read_file, receive, take_up
+from serving.http.answers import idempotency_key, path_id
 from serving.http.body import json_body
 from serving.http.refusals import CorrectionRefused, DisputeUnknown, RowUnknown, ScopeMissing
 from serving.routes.consents import After, Limit
-from serving.routes.scores import idempotency_key
 from serving.service import InService, Service, caller_of
 
 router = APIRouter(prefix="/v1/disputes", tags=["disputes"])
@@ -79,14 +79,14 @@ def list_all(
 def read_one(service: InService, caller: Reader, dispute_id: str) -> DisputeBody:
     """Return a dispute as it stands."""
     with service.store.begin(caller) as connection:
-        return dispute_body(read_dispute(connection, _id_of(dispute_id)))
+        return dispute_body(read_dispute(connection, path_id(dispute_id, DisputeUnknown)))
 
 
 @router.get("/{dispute_id}/file", response_class=FileBytes, response_description="The bytes", summary="Read a dispute's file")
 def read_its_file(service: InService, caller: Reader, dispute_id: str) -> Response:
     """Return the bytes that were handed in, as they were; nothing here opens them."""
     with service.store.begin(caller) as connection:
-        data = read_file(connection, _id_of(dispute_id))
+        data = read_file(connection, path_id(dispute_id, DisputeUnknown))
     return FileBytes(data, headers={"Content-Disposition": 'attachment; filename="evidence"'})
 
 
@@ -94,7 +94,7 @@ def read_its_file(service: InService, caller: Reader, dispute_id: str) -> Respon
 def take_up_one(service: InService, caller: Decider, dispute_id: str) -> DisputeBody:
     """Note that a person works on it; doing it again changes nothing."""
     with service.store.begin(caller) as connection:
-        return dispute_body(take_up(connection, caller, _id_of(dispute_id)))
+        return dispute_body(take_up(connection, caller, path_id(dispute_id, DisputeUnknown)))
 
 
 @router.post("/{dispute_id}/decision", response_model=DisputeBody, response_description="The dispute", summary="Decide a dispute")
@@ -107,7 +107,7 @@ def decide_one(
     that were given one are told by their webhooks (`score.superseded`). The same decision again changes nothing; another one is refused.
     """
     with service.store.begin(caller) as connection:
-        found = read_dispute(connection, _id_of(dispute_id))
+        found = read_dispute(connection, path_id(dispute_id, DisputeUnknown))
     kept = None if found.decision is not None else _correction(service, found, wanted)
     with service.store.begin(caller) as connection:
         return dispute_body(decide(connection, caller, found.row.id, wanted.outcome, wanted.reason, kept))
@@ -147,11 +147,3 @@ def dispute_body(found: Dispute) -> DisputeBody:
             "events": [EventPart.model_validate(event) for event in events],
         }
     )
-
-
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise DisputeUnknown from None

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -27,7 +28,9 @@ def docs(request: Request, lang: Lang = None) -> Response:
     """Show the description for people, with commands to paste."""
     schema = request.app.openapi()
     operations = [
-        {"path": path, "method": method, "spec": schema["paths"][path][method]} for path, method in PROBLEMS if path in schema["paths"]
+        {"path": path, "method": method, "spec": schema["paths"][path][method], "problems": _by_status(problems)}
+        for (path, method), problems in PROBLEMS.items()
+        if path in schema["paths"]
     ]
     codes = sorted({(status, code) for status, code in REFUSALS.values()} | {problem for all_of in PROBLEMS.values() for problem in all_of})
     base = str(request.base_url).rstrip("/")
@@ -43,6 +46,14 @@ def docs(request: Request, lang: Lang = None) -> Response:
         key_of=key_of,
     )
     return _compressed(answer) if "gzip" in request.headers.get("accept-encoding", "") else answer
+
+
+def _by_status(problems: Iterable[tuple[int, str]]) -> dict[str, list[str]]:
+    """Return the codes of an operation's problems under each status."""
+    found: dict[str, list[str]] = {}
+    for status, code in problems:
+        found.setdefault(str(status), []).append(code)
+    return found
 
 
 def _compressed(answer: Response) -> Response:

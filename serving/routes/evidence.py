@@ -1,6 +1,5 @@
 """Evidence: from a number of a score to the orders, deliveries, reviews or invoices behind it."""
 
-import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response, Security
@@ -9,6 +8,7 @@ from serving.access.caller import Caller, Scope
 from serving.access.consents import permit
 from serving.evidence.bodies import EvidenceBody
 from serving.evidence.rows import PageWanted, evidence_body
+from serving.http.answers import path_id
 from serving.http.problems import language_of
 from serving.http.refusals import ScoreUnknown
 from serving.routes.consents import After, Limit
@@ -40,10 +40,7 @@ def list_rows(
     The `sums` over the rows are all the number is made of. A bank needs a live consent, also for a score it was given before; what lies
     above its tier of data is withheld.
     """
-    try:
-        wanted = uuid.UUID(score_id)
-    except ValueError:
-        raise ScoreUnknown from None
+    wanted = path_id(score_id, ScoreUnknown)
     with service.store.begin(caller) as connection:
         record = find_record(connection, wanted)
         leave = permit(connection, caller, record.supplier_id, Purpose(record.purpose))

@@ -18,10 +18,10 @@ from serving.assess import Assessment, assess_known
 from serving.explain import Occasion, score_body
 from serving.histories.bodies import MAX_BYTES, PostedHistory, read_history
 from serving.histories.opening import open_history
+from serving.http.answers import idempotency_key, made
 from serving.http.body import read_json
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import AsOfOutOfRange
-from serving.routes.scores import answered, idempotency_key
 from serving.schemas import HistoryPart, KeptScore
 from serving.scoring import body_bytes, by_leave
 from serving.service import InService, Service, caller_of
@@ -71,7 +71,7 @@ def create_score_of_history(
     answer = service.store.answer_once(caller, key, posted.request_sha256.encode(), make)
     if not answer.was_replayed:
         service.metrics.score()
-    return answered(answer)
+    return made(answer)
 
 
 def _make_record(service: Service, request: Request, posted: PostedHistory, caller: Caller) -> ScoreRecord:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from typing import Annotated
 from urllib.parse import parse_qs, unquote_plus
 
@@ -10,18 +9,18 @@ from fastapi import APIRouter, Depends, Request
 
 from serving.access.bodies import TokenAnswer
 from serving.access.caller import Scope
+from serving.access.forms import FORM
 from serving.access.keys import authenticate
 from serving.http.body import read_bytes
 from serving.http.refusals import ClientUnknown, GrantTypeUnsupported, NotAuthenticated, ScopeRefused, TokenRequestInvalid
 from serving.service import TOKEN_URL, InService, admit
 
 router = APIRouter(tags=["access"])
-_FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
 
 
 async def token_form(request: Request) -> dict[str, str]:
     """Return the parameters of the request, each once."""
-    raw = await read_bytes(request, _FORM)
+    raw = await read_bytes(request, FORM)
     try:
         told = parse_qs(raw.decode("ascii"), max_num_fields=16, errors="strict")
     except (UnicodeDecodeError, ValueError):

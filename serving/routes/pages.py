@@ -1,6 +1,5 @@
 """Pages: the start, the login, and the way to a report."""
 
-import re
 from dataclasses import replace
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlencode
@@ -10,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from serving.access.caller import Caller, TenantKind
+from serving.access.forms import FORM
 from serving.access.keys import authenticate, live_caller
 from serving.access.sessions import COOKIE, local_path
 from serving.http.body import read_bytes
@@ -20,7 +20,6 @@ from serving.schemas import SUPPLIER_ID_PATTERN
 from serving.service import InService, Service, admit
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
-FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*utf-8)?\s*", re.IGNORECASE | re.ASCII)
 Lang = Annotated[str | None, Query(pattern="^(zh|en)$")]
 
 
@@ -49,8 +48,15 @@ async def lead_to_login(request: Request, error: Exception) -> Response:
 @router.get("/")
 def start(request: Request, service: InService, caller: InSession, lang: Lang = None) -> Response:
     """Show where to go from here."""
-    has_desk, latest = caller.kind is TenantKind.BANK, service.ledger.latest_as_of
-    return page("start.html.j2", language_of(request, lang), here="/?", latest_as_of=latest, has_desk=has_desk)
+    return page(
+        "start.html.j2",
+        language_of(request, lang),
+        here="/?",
+        latest_as_of=service.ledger.latest_as_of,
+        supplier_id=caller.supplier_id,
+        is_operator=caller.kind is TenantKind.OPERATOR,
+        has_desk=caller.kind is TenantKind.BANK,
+    )
 
 
 @router.get("/report")

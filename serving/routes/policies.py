@@ -1,10 +1,6 @@
 """A bank's own policies: hand one in, read them, see what one would have decided, put one in force."""
 
-import json
-import uuid
-from datetime import UTC, date, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 from sqlalchemy import Connection
@@ -23,14 +19,13 @@ from serving.bank_policies.bodies import (
 )
 from serving.bank_policies.reading import list_policies, policy_body, read_simulation
 from serving.bank_policies.simulate import make_simulation
-from serving.bank_policies.upload import id_of, keep_policy
+from serving.bank_policies.upload import keep_policy
+from serving.http.answers import asked_as, idempotency_key, made, path_id
 from serving.http.body import json_body
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import PolicyUnknown, SimulationUnknown
 from serving.routes.consents import After, Limit
-from serving.routes.scores import answered, idempotency_key
-from serving.schemas import _Wire
-from serving.service import InService, Service, caller_of
+from serving.service import InService, caller_of
 from serving.store import StoredAnswer
 
 router = APIRouter(prefix="/v1/policies", tags=["policies"])
@@ -57,14 +52,14 @@ def create_policy(
     def keep(connection: Connection) -> StoredAnswer:
         return keep_policy(caller, connection, wanted.toml, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, asked_as("/v1/policies", wanted), keep))
+    return made(service.store.keep_once(caller, key, asked_as("/v1/policies", wanted), keep))
 
 
 @router.get("", response_model=PolicyPage, response_description="The policies", summary="List policies")
 def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit = 50) -> PolicyPage:
     """Return the policies your bank handed in, and which of them holds today; none does where the packaged one does."""
     with service.store.begin(caller) as connection:
-        found = list_policies(connection, after, limit, today_of(service))
+        found = list_policies(connection, after, limit, service.today)
     return PolicyPage(items=[summary for _, summary in found], next=found[-1][0] if len(found) == limit else None)
 
 
@@ -72,7 +67,7 @@ def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit 
 def read_one(request: Request, service: InService, caller: Reader, policy_id: str) -> PolicyBody:
     """Return a policy: its text, the numbers it decides otherwise, its simulations and activations."""
     with service.store.begin(caller) as connection:
-        return policy_body(connection, _policy_id(policy_id), today_of(service), language_of(request))
+        return policy_body(connection, path_id(policy_id, PolicyUnknown), service.today, language_of(request))
 
 
 @router.post(
@@ -95,13 +90,13 @@ def create_simulation(
     At most the latest 1,000 applications are taken, each with what was known then. Both policies are taken as of `begins_on`, whatever
     the applications' days: the question is of the policy, not of the days.
     """
-    wanted_id, language, request_id = _policy_id(policy_id), language_of(request), request_id_of(request)
-    today = today_of(service)
+    wanted_id, language, request_id = path_id(policy_id, PolicyUnknown), language_of(request), request_id_of(request)
+    today = service.today
 
     def keep(connection: Connection) -> StoredAnswer:
         return make_simulation(caller, connection, wanted_id, wanted, today=today, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/simulation", wanted), keep))
+    return made(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/simulation", wanted), keep))
 
 
 @router.get(
@@ -112,9 +107,7 @@ def create_simulation(
 )
 def read_one_simulation(request: Request, service: InService, caller: Reader, policy_id: str, simulation_id: str) -> Response:
     """Return a simulation as it was first given, byte for byte."""
-    wanted, of = id_of(simulation_id), id_of(policy_id)
-    if wanted is None or of is None:
-        raise SimulationUnknown
+    wanted, of = path_id(simulation_id, SimulationUnknown), path_id(policy_id, SimulationUnknown)
     with service.store.begin(caller) as connection:
         raw = read_simulation(connection, of, wanted)
     return Response(raw, 200, {"Content-Language": language_of(request).value}, "application/json")
@@ -141,27 +134,10 @@ def create_activation(
     must not have passed, and the policy it compared with must be the one that would hold by then. What was in force before stays in force
     for the days before.
     """
-    wanted_id, language, request_id = _policy_id(policy_id), language_of(request), request_id_of(request)
-    today = today_of(service)
+    wanted_id, language, request_id = path_id(policy_id, PolicyUnknown), language_of(request), request_id_of(request)
+    today = service.today
 
     def keep(connection: Connection) -> StoredAnswer:
         return activate_policy(caller, connection, wanted_id, wanted, today=today, request_id=request_id, language=language)
 
-    return answered(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/activate", wanted), keep))
-
-
-def asked_as(path: str, wanted: _Wire) -> bytes:
-    """Return a request in its one form."""
-    return f"POST {path} ".encode() + json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
-
-
-def _policy_id(text: str) -> uuid.UUID:
-    found = id_of(text)
-    if found is None:
-        raise PolicyUnknown
-    return found
-
-
-def today_of(service: Service) -> date:
-    """Return the day it is where the platform's days are."""
-    return datetime.now(UTC).astimezone(ZoneInfo(service.ledger.zone)).date()
+    return made(service.store.keep_once(caller, key, asked_as(f"/v1/policies/{wanted_id}/activate", wanted), keep))

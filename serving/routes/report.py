@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 from urllib.parse import quote, urlencode
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from sqlalchemy import Connection
 
 from features.evidence import feature_named
 from features.reckoning import reckon
 from serving.access.caller import Caller, Scope, TenantKind
-from serving.access.consents import Permit, newest_lookups, open_banks, permit
+from serving.access.consents import Permit, permit
 from serving.access.tiers import reaches, report_within
 from serving.assess import assess, refuse_later_as_of
 from serving.disputes.standing import is_disputed
@@ -25,7 +22,8 @@ from serving.http.problems import language_of
 from serving.http.refusals import EvidenceWithheld, FeatureUnknown, ScopeMissing
 from serving.pages import html_response
 from serving.report.build import CreditReport, build_report
-from serving.report.page import Addresses, Look, Looks, report_html
+from serving.report.looks import Looks, read_looks
+from serving.report.page import Addresses, report_html
 from serving.report.pdf import report_pdf
 from serving.routes.pages import InSession, Lang
 from serving.schemas import SUPPLIER_ID_PATTERN, Notice, PlainDate, Purpose
@@ -115,8 +113,20 @@ def show_evidence(
     day = as_of or service.ledger.latest_as_of
     refuse_later_as_of(service.ledger, day)
     found = reckon(service.ledger, feature, supplier_id, day)
-    here, back = wanted.at(f"/evidence/{feature}"), wanted.at("/report", lang="zh" if language is Language.ZH_CN else "en").rstrip("&")
-    return html_response(evidence_html(found, supplier_id, day, leave.tier, language, after=after, here=here, back=back), language)
+    spoken = "zh" if language is Language.ZH_CN else "en"
+    may_dispute = caller.kind is TenantKind.SUPPLIER and Scope.DISPUTE_WRITE in caller.scopes
+    shown = evidence_html(
+        found,
+        supplier_id,
+        day,
+        leave.tier,
+        language,
+        after=after,
+        here=wanted.at(f"/evidence/{feature}"),
+        back=wanted.at("/report", lang=spoken).rstrip("&"),
+        dispute="/disputes/new?" + urlencode({"as_of": day.isoformat(), "lang": spoken}) + "&" if may_dispute else None,
+    )
+    return html_response(shown, language)
 
 
 def _look(service: Service, caller: Caller, wanted: _Wanted) -> tuple[Permit, Looks, bool]:
@@ -130,17 +140,8 @@ def _look(service: Service, caller: Caller, wanted: _Wanted) -> tuple[Permit, Lo
         note_lookup(
             connection, caller.tenant_id, "report", supplier_id=wanted.supplier_id, purpose=purpose.value, consent_id=leave.consent_id
         )
-        looks = _looks(connection, service, wanted.supplier_id, is_whole=is_own)
+        looks = read_looks(connection, caller, wanted.supplier_id, service.ledger.zone, LOOKS)
         return leave, looks, is_disputed(connection, wanted.supplier_id)
-
-
-def _looks(connection: Connection, service: Service, supplier_id: str, *, is_whole: bool) -> Looks:
-    """Return the newest looks with the names of the banks."""
-    found, total = newest_lookups(connection, supplier_id, LOOKS)
-    names: dict[UUID, str] = dict(open_banks(connection))
-    zone = ZoneInfo(service.ledger.zone)
-    newest = tuple(Look(look.at.astimezone(zone), names.get(look.bank_id), look.purpose, look.operation) for look in found)
-    return Looks(newest, total, is_whole)
 
 
 def _gather(service: Service, leave: Permit, wanted: _Wanted, language: Language) -> tuple[CreditReport, Sequence[Notice]]:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Security
 from sqlalchemy import Connection
 
 from serving.access.caller import Caller, Scope
+from serving.http.answers import idempotency_key, path_id
 from serving.http.body import json_body
 from serving.http.refusals import MessageUnknown, WebhookUnknown
 from serving.routes.consents import After, Limit
-from serving.routes.scores import idempotency_key
 from serving.service import InService, Service, caller_of
 from serving.webhooks.bodies import (
     AttemptBody,
@@ -70,7 +70,7 @@ def list_all(service: InService, caller: Reader, after: After = 0, limit: Limit 
 def read_one(service: InService, caller: Reader, webhook_id: str) -> WebhookBody:
     """Return an endpoint as it stands."""
     with service.store.begin(caller) as connection:
-        return WebhookBody.model_validate(_told(read_endpoint(connection, _id_of(webhook_id))))
+        return WebhookBody.model_validate(_told(read_endpoint(connection, path_id(webhook_id, WebhookUnknown))))
 
 
 @router.post(
@@ -83,8 +83,8 @@ def read_one(service: InService, caller: Reader, webhook_id: str) -> WebhookBody
 def rotate_one(service: InService, caller: Writer, key: Key, webhook_id: str) -> WebhookSecret:
     """Begin a new secret; for 24 hours every message carries a signature under the old one too."""
     with service.store.begin(caller) as connection:
-        generation = rotate_secret(connection, caller, _id_of(webhook_id), key)
-        found = read_endpoint(connection, _id_of(webhook_id))
+        generation = rotate_secret(connection, caller, path_id(webhook_id, WebhookUnknown), key)
+        found = read_endpoint(connection, path_id(webhook_id, WebhookUnknown))
     return _with_secret(service, found, generation)
 
 
@@ -92,7 +92,7 @@ def rotate_one(service: InService, caller: Writer, key: Key, webhook_id: str) ->
 def remove_one(service: InService, caller: Writer, webhook_id: str) -> WebhookBody:
     """Send nothing more to an endpoint; what was sent stays in its log. Removing it again changes nothing."""
     with service.store.begin(caller) as connection:
-        return WebhookBody.model_validate(_told(remove_endpoint(connection, _id_of(webhook_id))))
+        return WebhookBody.model_validate(_told(remove_endpoint(connection, path_id(webhook_id, WebhookUnknown))))
 
 
 @router.post(
@@ -101,7 +101,7 @@ def remove_one(service: InService, caller: Writer, webhook_id: str) -> WebhookBo
 def test_one(service: InService, caller: Writer, key: Key, webhook_id: str) -> MessageBody:
     """Send a message of the event `webhook.test`, whatever events the endpoint wants."""
     with service.store.begin(caller) as connection:
-        found = live_endpoint(connection, _id_of(webhook_id))
+        found = live_endpoint(connection, path_id(webhook_id, WebhookUnknown))
         made = uuid.uuid5(found.endpoint_id, f"test {key}")
         tell_endpoint(
             connection, caller.tenant_id, found.endpoint_id, Event.WEBHOOK_TEST, {"webhook_id": str(found.endpoint_id)}, message_id=made
@@ -113,7 +113,7 @@ def test_one(service: InService, caller: Writer, key: Key, webhook_id: str) -> M
 def list_sent(service: InService, caller: Reader, webhook_id: str, after: After = 0, limit: Limit = 50) -> MessagePage:
     """Return what was sent to an endpoint, or waits to be, in its order."""
     with service.store.begin(caller) as connection:
-        endpoint = read_endpoint(connection, _id_of(webhook_id))
+        endpoint = read_endpoint(connection, path_id(webhook_id, WebhookUnknown))
         found = list_messages(connection, endpoint.endpoint_id, after, limit)
     return MessagePage(
         items=[MessageBody.model_validate(_sent(one)) for one in found], next=found[-1].number if len(found) == limit else None
@@ -126,8 +126,8 @@ def list_sent(service: InService, caller: Reader, webhook_id: str, after: After 
 def read_sent(service: InService, caller: Reader, webhook_id: str, message_id: str) -> MessageLog:
     """Return a message with every attempt to deliver it."""
     with service.store.begin(caller) as connection:
-        endpoint = read_endpoint(connection, _id_of(webhook_id))
-        return _log(connection, read_message(connection, endpoint.endpoint_id, _message_id_of(message_id)))
+        endpoint = read_endpoint(connection, path_id(webhook_id, WebhookUnknown))
+        return _log(connection, read_message(connection, endpoint.endpoint_id, path_id(message_id, MessageUnknown)))
 
 
 @router.post(
@@ -139,24 +139,8 @@ def read_sent(service: InService, caller: Reader, webhook_id: str, message_id: s
 def replay_sent(service: InService, caller: Writer, webhook_id: str, message_id: str) -> MessageLog:
     """Send a message again, with the same `webhook-id`; one that waits already is not sent twice for it."""
     with service.store.begin(caller) as connection:
-        endpoint = live_endpoint(connection, _id_of(webhook_id))
-        return _log(connection, replay(connection, endpoint.endpoint_id, _message_id_of(message_id)))
-
-
-def _id_of(text: str) -> uuid.UUID:
-    """Return the id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise WebhookUnknown from None
-
-
-def _message_id_of(text: str) -> uuid.UUID:
-    """Return the message's id in a path; what is none is unknown."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise MessageUnknown from None
+        endpoint = live_endpoint(connection, path_id(webhook_id, WebhookUnknown))
+        return _log(connection, replay(connection, endpoint.endpoint_id, path_id(message_id, MessageUnknown)))
 
 
 def _told(found: Endpoint) -> dict[str, object]:

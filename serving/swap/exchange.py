@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,12 @@ class Exchange:
         """Take the bundles from the shelf."""
         self._holder, self._shelf = holder, shelf
         self._guard = threading.Lock()
+        self._refused: str | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the bundle that is in service elsewhere cannot be served here, so that this process answers by an older one."""
+        return self._refused is not None
 
     def put_in_service(self, store: Store, caller: Caller, wish: Wish) -> tuple[ScoringBundle, ScoringBundle]:
         """Put the wished bundle in service, and write that down, or the refusal, before anybody is told.
@@ -62,6 +69,7 @@ class Exchange:
             # Written first: a process that dies here finds the word again at its start, and the other processes hear it.
             note_event(store, caller, version=bundle.version, **known)
             before = self._holder.exchange(bundle=bundle).bundle
+            self._refused = None
         log.info("bundle in service", extra={"request_id": wish.request_id, "code": bundle.content_hash[:12]})
         return bundle, before
 
@@ -69,9 +77,15 @@ class Exchange:
         """Put in service what another process was told to; True where something was exchanged. A bundle that fails is named in the log."""
         word = last_word(store)
         if word is None or word.bundle_sha256 == self._holder.current.bundle.content_hash:
+            self._refused = None
             return False
         with self._alone():
-            self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
+            try:
+                self._holder.exchange(bundle=self._tried(word.name, word.bundle_sha256))
+            except BundleRefusal:
+                self._refused = word.bundle_sha256
+                raise
+            self._refused = None
         log.info("bundle in service", extra={"code": word.bundle_sha256[:12]})
         return True
 
@@ -105,34 +119,22 @@ class Exchange:
 
 
 class Follower:
-    """A thread that asks every few seconds whether another process was given another bundle; use it as a context manager."""
+    """Asks whether another process was given another bundle; after one that was refused it rests."""
 
-    def __init__(self, exchange: Exchange, store: Store, seconds: float) -> None:
-        """Ask so often."""
-        self._exchange, self._store, self._seconds = exchange, store, seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bundles", daemon=True)
+    def __init__(self, exchange: Exchange, store: Store, rest_seconds: float) -> None:
+        """Rest so long."""
+        self._exchange, self._store, self._rest_seconds = exchange, store, rest_seconds
+        self._rests_until = 0.0
 
-    def __enter__(self) -> "Follower":
-        """Begin to follow."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End, after an exchange that is under way."""
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        wait = self._seconds
-        while not self._ended.wait(wait):
-            wait = self._seconds
-            try:
-                self._exchange.follow(self._store)
-            except ExchangeUnderWay:
-                continue
-            except LianxinError as refusal:
-                log.exception("bundle of another process refused", extra={"code": describe(refusal)[1]})
-                wait = 30 * self._seconds
-            except Exception:  # the database is away; the next turn asks again
-                log.exception("bundle not asked for", extra={"code": "not_ready"})
+    def run(self) -> bool:
+        """Put in service what another process was told to; True where something was exchanged."""
+        if time.monotonic() < self._rests_until:
+            return False
+        try:
+            return self._exchange.follow(self._store)
+        except ExchangeUnderWay:
+            return False
+        except LianxinError as refusal:
+            log.exception("bundle of another process refused", extra={"code": describe(refusal)[1]})
+            self._rests_until = time.monotonic() + self._rest_seconds
+            return False

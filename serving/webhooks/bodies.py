@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from serving.schemas import _Wire
+from serving.schemas import PLAIN_TEXT, _Wire
 from serving.webhooks.addresses import LONGEST
 from serving.webhooks.events import Event
 from serving.webhooks.sending import Outcome
@@ -15,10 +15,11 @@ from serving.webhooks.sending import Outcome
 class WebhookRequest(_Wire):
     """Have messages sent to an address."""
 
-    url: Annotated[str, Field(min_length=1, max_length=LONGEST, description="https://host[:port]/path; its addresses must be public.")]
-    events: Annotated[
-        list[Event], Field(strict=False, min_length=1, max_length=8, description="What to be told of: score.superseded, webhook.test.")
+    url: Annotated[
+        str,
+        Field(min_length=1, max_length=LONGEST, pattern=PLAIN_TEXT, description="https://host[:port]/path; its addresses must be public."),
     ]
+    events: Annotated[list[Event], Field(strict=False, min_length=1, max_length=8, description=f"What to be told of: {', '.join(Event)}.")]
 
 
 class WebhookBody(_Wire):

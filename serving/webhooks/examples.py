@@ -15,7 +15,7 @@ WEBHOOK_PATHS: Final = {
 
 def webhook_request_example() -> dict[str, Any]:
     """Return a body for POST /v1/webhooks."""
-    return {"url": "https://bank.example/lianxin", "events": ["score.superseded"]}
+    return {"url": "https://bank.example/lianxin", "events": ["batch.finished", "score.superseded"]}
 
 
 def webhook_examples(now: datetime) -> dict[tuple[str, str], Any]:

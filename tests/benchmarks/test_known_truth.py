@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.calibration import venn_abers
+from benchmarks.calibration import slope_of_truth, venn_abers
 from benchmarks.selection import expected_auc, expected_log_loss
 from training.measures import auc, log_loss
 
@@ -20,6 +20,12 @@ def test_no_pd_loses_less_than_the_true_one() -> None:
     true = np.array([0.02, 0.1, 0.4])
     assert expected_log_loss(true, true) < expected_log_loss(true, np.array([0.03, 0.1, 0.35]))
     assert expected_auc(true, true) > expected_auc(true, -true)
+
+
+def test_true_pds_half_as_far_apart_as_said_have_the_slope_of_a_half() -> None:
+    log_odds = np.array([-4.0, -2.0, 0.0, 2.0])
+    truth, said = 1 / (1 + np.exp(-log_odds / 2 - 0.3)), 1 / (1 + np.exp(-log_odds))
+    assert slope_of_truth(truth, said) == pytest.approx(0.5)
 
 
 def test_venn_abers_ends_are_worked_out_by_hand() -> None:

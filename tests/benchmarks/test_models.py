@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.models import OURS, Judged, describe, judge, outer_folds, paired_error, ranks, read, save, summary, with_average
+from benchmarks.models import OURS, Judged, describe, judge, not_run, outer_folds, paired_error, ranks, read, save, summary, with_average
 from benchmarks.models_peers.peers import AVERAGED
 from benchmarks.models_peers.tables import TABLES, CreditTable, credit_table
 from tests.real_data import real_data
@@ -22,7 +22,7 @@ def drawn(rows: int = 400) -> CreditTable:
 
 @pytest.fixture(scope="module")
 def judged() -> Judged:
-    return judge("drawn", drawn(), [OURS, "lianxin directed", "LightGBM plain"])
+    return judge(not_run("drawn", drawn()), drawn(), [OURS, "lianxin directed", "LightGBM plain"])
 
 
 def test_every_row_is_scored_once_by_a_model_that_did_not_see_it(judged: Judged) -> None:
@@ -36,7 +36,8 @@ def test_every_row_is_scored_once_by_a_model_that_did_not_see_it(judged: Judged)
 
 
 def test_directions_are_all_that_sets_the_directed_recipe_apart(judged: Judged) -> None:
-    plain = judge("drawn", dataclasses.replace(drawn(), directions=(0, 0, 0)), [OURS, "lianxin directed"])
+    table = dataclasses.replace(drawn(), directions=(0, 0, 0))
+    plain = judge(not_run("drawn", table), table, [OURS, "lianxin directed"])
     assert plain.scores[OURS].tobytes() == plain.scores["lianxin directed"].tobytes() == judged.scores[OURS].tobytes()
     assert judged.scores["lianxin directed"].tobytes() != judged.scores[OURS].tobytes()
 
@@ -58,8 +59,9 @@ def test_measures_and_ranks_by_hand() -> None:
 
 
 def test_the_paired_error_is_that_of_the_mean_difference() -> None:
-    assert paired_error(np.array([1.0, 2.0, 3.0]), np.zeros(3)) == pytest.approx(1 / np.sqrt(3))
-    assert paired_error(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0])) == 0.0
+    assert paired_error(np.array([1.0, 2.0, 3.0])) == pytest.approx(1 / np.sqrt(3))
+    assert paired_error(np.ones(3)) == 0.0
+    assert np.isnan(paired_error(np.ones(1)))
 
 
 def test_the_average_is_of_the_log_odds_and_needs_all_its_peers() -> None:
@@ -79,6 +81,31 @@ def test_saved_scorers_of_one_table_come_back_together(tmp_path: Path, judged: J
     assert {scorer: values.tobytes() for scorer, values in back.scores.items()} == {s: v.tobytes() for s, v in judged.scores.items()}
     assert describe(back) == describe(judged)
     assert any(line.startswith("mean rank of 2") for line in summary([back]))
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path, judged: Judged) -> None:
+    path = tmp_path / "stopped.json"
+    half = np.where(judged.fold < 2, judged.scores["LightGBM plain"], np.nan)
+    save(path, [dataclasses.replace(judged, scores={OURS: judged.scores[OURS], "LightGBM plain": half})])
+    (stopped,) = read([path])
+    assert stopped.missing("LightGBM plain") == [3, 4, 5]
+    assert stopped.missing(OURS) == []
+    assert describe(stopped)[3].endswith("without the folds [3, 4, 5], on which it has not been run")
+    assert any(line.startswith("mean rank of 1") for line in summary([stopped]))
+
+    kept: list[int] = []
+    whole = judge(stopped, drawn(), ["LightGBM plain"], lambda so_far: kept.append(len(so_far.missing("LightGBM plain"))))
+    assert kept == [2, 1, 0]
+    assert whole.scores["LightGBM plain"].tobytes() == judged.scores["LightGBM plain"].tobytes()
+
+
+def test_folds_of_one_scorer_may_lie_in_two_files(tmp_path: Path) -> None:
+    table = two_scorers()
+    for part, rows in (("a", table.fold < 2), ("b", table.fold >= 2)):
+        scores = {scorer: np.where(rows, values, np.nan) for scorer, values in table.scores.items()}
+        save(tmp_path / part, [dataclasses.replace(table, scores=scores)])
+    (whole,) = read([tmp_path / "a", tmp_path / "b"])
+    assert {scorer: values.tolist() for scorer, values in whole.scores.items()} == {s: v.tolist() for s, v in table.scores.items()}
 
 
 @pytest.mark.real_data

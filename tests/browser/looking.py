@@ -9,6 +9,8 @@ from playwright.sync_api import Page
 
 SCREENSHOTS = Path(os.environ.get("LIANXIN_SCREENSHOTS", "work/screenshots"))
 PHONE, TABLET, DESKTOP, PAPER = 320, 768, 1280, 794
+TALLEST = 16_384
+"""So much fits into one texture of the browser's."""
 SIZES = (PHONE, TABLET, PAPER, DESKTOP)
 _AXE = Axe()
 
@@ -27,9 +29,10 @@ def look(page: Page, name: str, sizes: tuple[int, ...] = SIZES) -> None:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep the whole page as a picture."""
+    """Keep the whole page as a picture; of one of more than `TALLEST` pixels what is first seen."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{re.sub(r'[^a-z0-9]+', '-', name)}.png", full_page=True)
+    is_whole = page.evaluate("document.documentElement.scrollHeight") <= TALLEST
+    page.screenshot(path=SCREENSHOTS / f"{re.sub(r'[^a-z0-9]+', '-', name)}.png", full_page=is_whole)
 
 
 def accessibility(page: Page) -> list[str]:

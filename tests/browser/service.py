@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def _answer(running: RunningService) -> None:
     officer = running.create_key(BANK)
     running.record_consents(BANK, suppliers, list(Purpose), datetime.now(UTC) + timedelta(days=30))
     login = create_supplier(owner, supplier)
+    # What is compiled and worked out once is not a visitor's to wait for.
+    with urllib.request.urlopen(f"{running.url}/docs", timeout=600) as answer:
+        answer.read()
     _say(
         url=running.url,
         supplier=supplier,

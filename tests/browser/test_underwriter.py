@@ -10,6 +10,11 @@ from tests.browser.conftest import Served, Visit
 from tests.browser.visitor import Visitor
 
 DAYS = {"Issued on": -30, "Due on": 60, "Delivered on": -28}
+POLICY = """bank = "browser's bank"
+[receivables.top_advance_rate]
+values = [{ from = 2020-01-01, value = 0.7, source = "minutes of a meeting" }]
+"""
+BOOKS = ("approval_rate", "approved", "referred", "declined", "exposure", "referred_exposure", "expected_loss", "mean_rate")
 
 
 @pytest.mark.parametrize("has_script", [True, False])
@@ -89,11 +94,42 @@ def test_a_batch_is_followed_to_its_results(visit: Visit, served: Served) -> Non
     officer.see("bank-report")
 
 
-def test_the_policy_is_looked_at(visit: Visit, served: Served) -> None:
+def test_a_policy_is_handed_in_simulated_and_put_in_force_by_another(visit: Visit, served: Served) -> None:
     officer = enter(visit, served, "officer_key")
-    page = officer.page
+    page, supplier = officer.page, served.told["suppliers"][9]
+    page.goto(f"/desk/suppliers/{supplier}/apply")
+    fill_invoices(page, date.fromisoformat(served.told["as_of"]), supplier)
+    page.get_by_role("button", name="Decide and keep").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Financing decision: Receivables")
+
     page.get_by_role("link", name="Policy").click()
     officer.see("desk-policies")
+    page.get_by_role("textbox", name="The policy's text (TOML)").fill(POLICY.replace("top_advance_rate", "top_rate"))
+    page.get_by_role("button", name="Check and hand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Line 2")
+    officer.expect_refusal(422)
+    officer.see("desk-policy-faulty", here=True)
+    page.get_by_role("textbox", name="The policy's text (TOML)").fill(POLICY)
+    page.get_by_role("button", name="Check and hand in").click()
+    expect(page.get_by_role("table").first).to_contain_text("minutes of a meeting")
+    officer.see("desk-policy")
+    page.get_by_role("button", name="Simulate").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Simulation on past applications")
+    assert page.get_by_role("table").first.locator("tbody tr").count() == len(BOOKS)
+    officer.see("desk-simulation")
+    place = page.url.removeprefix(served.told["url"])
+    page.get_by_label("Reason").fill("I adopt my own policy")
+    page.get_by_role("button", name="Put this policy in force").click()
+    expect(page.get_by_role("alert")).to_contain_text("A second person is needed")
+    officer.expect_refusal(403)
+
+    second = enter(visit, served, "second_key")
+    second.page.goto(place)
+    second.page.get_by_label("Reason").fill("the committee adopted it")
+    second.page.get_by_role("button", name="Put this policy in force").click()
+    expect(second.page.get_by_text("In force today")).to_be_visible()
+    expect(second.page.get_by_role("table").last).to_contain_text("the committee adopted it")
+    second.see("desk-policy-in-force")
 
 
 def enter(visit: Visit, served: Served, key: str, *, has_script: bool = True) -> Visitor:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from pypdf import PdfReader
 
 from tests.browser.looking import DESKTOP, PHONE, SIZES, look
 
 MOST_BYTES = 150_000
+PATIENCE_MS = 120_000
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
 
@@ -35,6 +38,15 @@ class Visitor:
                 assert 0 < weight < MOST_BYTES, f"{name}: {weight:,} bytes"
                 look(page, f"{name}-{code}", SIZES if code == "zh" else (PHONE, DESKTOP))
 
+    def expect_refusal(self, status: int) -> None:
+        """Forget that the browser told of the last answer on its console: the form was to be refused."""
+        assert all(f"status of {status}" in fault for fault in self.faults), self.faults
+        self.faults.clear()
+
+    def printed(self) -> PdfReader:
+        """Print the page as a person would, on the sheets it asks for."""
+        return PdfReader(BytesIO(self.page.pdf(prefer_css_page_size=True)))
+
     @contextmanager
     def first_visit(self, language: str) -> Iterator[Page]:
         """Open a window that has the session but nothing in its cache."""
@@ -43,6 +55,7 @@ class Visitor:
         context.close()
 
     def _window(self, context: BrowserContext) -> Page:
+        context.set_default_timeout(PATIENCE_MS)
         context.on("console", self._heard)
         context.on("weberror", lambda error: self.faults.append(f"script: {error.error}"))
         context.on("request", self._sent)

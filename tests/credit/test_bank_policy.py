@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.bank_policy import LONGEST_TEXT, BankPolicyInvalid, PolicyFault, bank_policy_text, numbers_changed, parse_bank_policy
+from credit.bank_policy import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    BankPolicyInvalid,
+    PolicyFault,
+    bank_policy_text,
+    numbers_changed,
+    parse_bank_policy,
+)
 from credit.errors import NoPolicyInForce, PolicyInvalid
 from credit.financing_policy import FINANCING_POLICIES, RULES_BETWEEN_NUMBERS, FinancingPolicyHistory
 from credit.policy import PolicyNumber
@@ -196,7 +204,7 @@ _codes = sorted(code for code in PACKAGED.numbers if not code.startswith("statut
 
 
 @settings(max_examples=80, deadline=None)
-@given(data=st.data(), name=st.text(min_size=1).filter(lambda text: text.strip() and text.isprintable()))
+@given(data=st.data(), name=st.text(min_size=1, max_size=LONGEST_NAME).filter(lambda text: text.strip() and text.isprintable()))
 def test_a_policy_text_reads_back_the_same(data: st.DataObject, name: str) -> None:
     numbers = dict(PACKAGED.numbers)
     for code in data.draw(st.lists(st.sampled_from(_codes), unique=True, max_size=5)):
@@ -242,3 +250,11 @@ def test_packaged_policies_must_be_whole_and_sound() -> None:
         POLICY.value("stock.colour")
     for name in FINANCING_POLICIES:
         assert all(n.source and n.zh and n.en for values in histories[name].numbers.values() for n in values)
+
+
+def test_documents_are_kept_from_others_for_ninety_days_at_most() -> None:
+    text = "[financing.offer_days]\nvalues = [{{ from = 2026-01-01, value = {days}, source = 'committee' }}]"
+    assert bank(text.format(days=90)).on(ON).value("financing.offer_days") == 90
+    for days, says in ((91, "must be at most 90 days, found 91"), (0, "must be above 0")):
+        with pytest.raises(BankPolicyInvalid, match=says):
+            bank(text.format(days=days))

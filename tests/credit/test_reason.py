@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credit.errors import OutOfRange
-from credit.reason import Factor, principal_reasons
+from credit.reason import Factor, principal_reasons, shown_en
 
 
 def factor(name: str, family: str, direction: int = 1) -> Factor:
@@ -107,3 +107,15 @@ def test_reasons_cost_points_fall_and_never_repeat_a_family(contributions: list[
     assert all(lost > 0 for lost in points)
     assert points == sorted(points, reverse=True)
     assert len({reason.family for reason in found}) == len(found)
+
+
+@given(
+    unit=st.sampled_from(["cny", "ratio", "days", "stars", "count"]),
+    reference=st.floats(-1e6, 1e6),
+    worse_by=st.floats(0.0, 3.0) | st.floats(0.0, 1e5),
+)
+def test_what_is_worse_is_a_reason_unless_it_reads_alike(unit: str, reference: float, worse_by: float) -> None:
+    value = reference + worse_by
+    one = Factor("late", "LATE", "lateness", unit, 1, "{value}", "{value}", "orders")
+    found = principal_reasons([one], values=[value], contributions=[-9.0], reference_values=[reference], reference_contributions=[0.0])
+    assert bool(found) == (value > reference and shown_en(value, unit) != shown_en(reference, unit))

@@ -1,7 +1,7 @@
 """A person takes a decision over: from which stage, with a reason, never alone, and never beyond the statute."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from credit.referral import (
     confirm,
     exposure,
     is_closed,
+    lapse,
+    last_day,
     open_case,
     override_terms,
     propose,
@@ -179,6 +181,33 @@ def test_what_is_approved_is_taken_and_repaid_and_counts_until_then() -> None:
 def test_what_is_not_paid_out_can_be_given_up(case: Case) -> None:
     end = withdraw(case, **say())
     assert (end.stage, exposure(end), is_closed(end), len(end.steps)) == (Stage.WITHDRAWN, 0, True, len(case.steps) + 1)
+
+
+@pytest.mark.parametrize("case", [open_case(APPROVED), open_case(REFERRED), proposed(), agreed()], ids=lambda case: str(case.stage))
+def test_what_nobody_takes_up_lapses_and_then_nothing_is_possible(case: Case) -> None:
+    end = lapse(case, at=say()["at"])
+    assert (end.stage, exposure(end), is_closed(end), end.steps[-1].by) == (Stage.LAPSED, 0, True, "lianxin")
+    for act in (take, withdraw, accept, refer):
+        with pytest.raises(StepNotAllowed, match="the case is lapsed"):
+            act(end, **say())
+
+
+@pytest.mark.parametrize("ended", ["declined", "taken", "repaid", "withdrawn", "lapsed"])
+def test_what_is_taken_up_or_ended_does_not_lapse(ended: str) -> None:
+    declined = decide(RECEIVABLES, replace(GOOD, pd=0.5, interval=(0.4, 0.6)), STEADY, POLICY)
+    cases = {
+        "declined": accept(open_case(declined), **say()),
+        "taken": take(agreed(), **say()),
+        "repaid": repay(take(agreed(), **say()), **say()),
+        "withdrawn": withdraw(agreed(), **say()),
+        "lapsed": lapse(agreed(), at=say()["at"]),
+    }
+    with pytest.raises(StepNotAllowed, match="lapse is possible where nothing was taken up"):
+        lapse(cases[ended], at=say()["at"])
+
+
+def test_the_last_day_is_the_policys() -> None:
+    assert last_day(date(2026, 11, 22), POLICY) == date(2026, 12, 22)
 
 
 def test_a_decline_is_never_taken_and_a_proposal_counts_with_the_larger_limit() -> None:

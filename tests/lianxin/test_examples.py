@@ -140,6 +140,7 @@ def test_example_of_the_service_starts_answers_and_stops(folder: Path) -> None:
         (["release", "out", "--home", "empty"], 1, "empty"),
         (["validate", "nowhere", "nowhere", "--out", "out"], 1, "nowhere"),
         (["validate", "nowhere", "nowhere"], 2, "--out"),
+        (["validate", "nowhere", "nowhere", "--out", "out", "--home", "empty"], 1, "empty must hold mlflow.db"),
         (["score", "nowhere", "nowhere", "--as-of", "2026-01-01", "--out", "s.parquet"], 1, "nowhere"),
         (["advise", "nowhere", "nowhere", "S", "--as-of", "2026-01-01"], 1, "nowhere"),
         (["advise", "nowhere", "nowhere", "S"], 2, "--as-of"),

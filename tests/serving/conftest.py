@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -81,6 +81,19 @@ def store(postgres: EmbeddedPostgres) -> Iterator[Store]:
     store = Store.open(postgres.app_url())
     yield store
     store.close()
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Write a line that is seen whether or not the test passes: seeds and figures."""
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+
+    def write(text: str) -> None:
+        with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
+            reporter.write_line(f"\n{text}")  # type: ignore[union-attr]
+
+    return write
 
 
 def bank_with_consents(owner: Store, ledger: Ledger, name: str, tier: Tier = Tier.RESTRICTED) -> str:

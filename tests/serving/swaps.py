@@ -14,8 +14,6 @@ from training.bundle import ScoringBundle
 from training.scorer import Scorer
 from training.seal import MANIFEST, SIGNATURE, dump_json, load_json, seal
 
-ON_DEMAND = bool(os.environ.get("LIANXIN_ON_DEMAND"))
-"""Set in the environment, the short forms of long tests run whole."""
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from serving.access.tenants import create_bank
 from serving.app import create_app
 from serving.batches.results import harmless
 from serving.batches.rows import PARQUET, read_rows
-from serving.batches.store import OPEN_AT_ONCE
+from serving.batches.store import OPEN_AT_ONCE, end_batch, read_batch
 from serving.database.postgres import EmbeddedPostgres
 from serving.http.refusals import BatchUnreadable
 from serving.settings import ServiceSettings
@@ -36,7 +36,7 @@ from serving.swap.history import note_start
 from serving.swap.shelf import Shelf
 from tests.serving.client import Client
 from tests.serving.conftest import bank_with_consents, reachable_folder
-from tests.serving.swaps import ON_DEMAND, make_pair
+from tests.serving.swaps import make_pair
 from training.bundle import ScoringBundle
 
 SETTINGS = ServiceSettings(rate_burst=1_000_000, rate_per_second=100_000, batch_rows=2_000)
@@ -258,6 +258,72 @@ def test_a_batch_is_scored_by_one_model_through_a_swap_and_a_restart(
     assert client.get(f"/v1/batches/{later['id']}").json()["failed_code"] == "model_gone"
 
 
+def messages(owner: Store, client: Client, webhook: str) -> list[dict[str, Any]]:
+    """The bodies of the messages to an endpoint."""
+    ids = [item["id"] for item in client.get(f"/v1/webhooks/{webhook}/messages?limit=200").json()["items"]]
+    with owner.engine.connect() as connection:
+        wanted = text("SELECT body FROM webhook_messages WHERE id = CAST(:id AS uuid)")
+        return [json.loads(bytes(connection.execute(wanted, {"id": one}).scalar_one())) for one in ids]
+
+
+def add_webhook(client: Client) -> str:
+    body = {"url": "https://bank.example/", "events": ["batch.finished"]}
+    answer = client.post("/v1/webhooks", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert answer.status_code == 201
+    return str(answer.json()["id"])
+
+
+def test_the_end_of_a_batch_is_told_once_and_with_it(app: FastAPI, owner: Store, ledger: Ledger) -> None:
+    key = bank_with_consents(owner, ledger, f"told {uuid.uuid4()}")
+    client, other = Client(app, X_API_Key=key), Client(app, X_API_Key=bank_with_consents(owner, ledger, f"untold {uuid.uuid4()}"))
+    hook, others = add_webhook(client), add_webhook(other)
+    batch = hand_in(client, "supplier_id\n" + "\n".join(str(each) for each in ledger.supplier_ids[:25])).json()
+    assert app.state.worker.work()
+    assert messages(owner, client, hook) == []
+    finish(app)
+    with owner.engine.begin() as connection:
+        end_batch(connection, read_batch(connection, uuid.UUID(batch["id"]))[0])
+    (told,) = messages(owner, client, hook)
+    assert (told["type"], told["data"]) == ("batch.finished", {"batch_id": batch["id"], "state": "finished", "failed_code": None})
+    assert messages(owner, other, others) == []
+    kept = "SELECT (SELECT at FROM batch_ends WHERE batch_id = :id) = (SELECT at FROM webhook_messages WHERE endpoint_id = :hook)"
+    with owner.engine.connect() as connection:  # now() is the transaction's
+        assert connection.execute(text(kept), {"id": uuid.UUID(batch["id"]), "hook": uuid.UUID(hook)}).scalar_one() is True
+
+
+def test_an_end_without_results_is_told_with_its_code(app: FastAPI, owner: Store, supplier: str) -> None:
+    bank = create_bank(owner, f"ended {uuid.uuid4()}")
+    key, watch = create_api_key(owner, bank, "one"), Client(app, X_API_Key=create_api_key(owner, bank, "two"))
+    hook, batch = add_webhook(watch), hand_in(Client(app, X_API_Key=key), f"supplier_id\n{supplier}\n").json()
+    revoke_api_key(owner, key.split("_")[1])
+    finish(app)
+    assert [told["data"] for told in messages(owner, watch, hook)] == [
+        {"batch_id": batch["id"], "state": "failed", "failed_code": "key_ended"}
+    ]
+
+
+def test_batches_are_listed_in_pages_as_they_stand(app: FastAPI, owner: Store, ledger: Ledger) -> None:
+    client = Client(app, X_API_Key=bank_with_consents(owner, ledger, f"list {uuid.uuid4()}"))
+    empty = client.get("/v1/batches").json()
+    assert empty == {"items": [], "next": None}
+    made = [hand_in(client, "supplier_id\n" + "\n".join(str(each) for each in ledger.supplier_ids[:n])).json()["id"] for n in (30, 2, 3)]
+    seen: set[str] = set()
+    for _ in range(50):
+        page = client.get("/v1/batches?limit=2").json()
+        rest = client.get(f"/v1/batches?limit=2&after={page['next']}").json()
+        listed = page["items"] + rest["items"]
+        assert ([item["id"] for item in listed], rest["next"]) == (made, None)
+        for item in listed:
+            whole = client.get(f"/v1/batches/{item['id']}").json()
+            assert item == {name: whole[name] for name in item}
+            seen.add(item["state"])
+        if not app.state.worker.work():
+            break
+    assert seen == {"queued", "running", "finished"}
+    for wrong in ("limit=0", "limit=201", "after=-1"):
+        assert client.get(f"/v1/batches?{wrong}").status_code == 422
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
@@ -284,13 +350,22 @@ for _ in sys.stdin:  # one worker for each line, in a process of its own that th
 """
 
 
+@pytest.mark.parametrize(("kills", "days_a_month"), [(5, 1), pytest.param(30, 3, marks=pytest.mark.load)])
 def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
-    app: FastAPI, postgres: EmbeddedPostgres, parts: Path, shelf: Shelf, ledger: Ledger, owner: Store
+    app: FastAPI,
+    postgres: EmbeddedPostgres,
+    parts: Path,
+    shelf: Shelf,
+    ledger: Ledger,
+    owner: Store,
+    say: Callable[[str], None],
+    kills: int,
+    days_a_month: int,
 ) -> None:
     client = Client(app, X_API_Key=bank_with_consents(owner, ledger, f"kills {uuid.uuid4()}"))
-    days = [f"2026-0{month}-0{day}" for month in range(1, 5) for day in range(1, 4 if ON_DEMAND else 2)]
+    days = [f"2026-0{month}-0{day}" for month in range(1, 5) for day in range(1, 1 + days_a_month)]
     rows = [f"{each},{day}" for day in days for each in ledger.supplier_ids]
-    batch = hand_in(client, "supplier_id,as_of\n" + "\n".join(rows)).json()
+    hook, batch = add_webhook(client), hand_in(client, "supplier_id,as_of\n" + "\n".join(rows)).json()
     environment = os.environ | {"STORE": postgres.app_url().render_as_string(hide_password=False)}
     command = [sys.executable, "-c", KILLED, str(parts), str(shelf.folder)]
     rng, states = random.Random(20261122), []
@@ -306,7 +381,7 @@ def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for _ in range(30 if ON_DEMAND else 5):
+        for _ in range(kills):
             process.stdin.write("\n")
             process.stdin.flush()
             worker, wanted = int(process.stdout.readline()), min(done_rows() + rng.choice((0, 20)), len(rows))
@@ -324,6 +399,7 @@ def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
     done = progress()
     assert done["state"] == "finished"
     assert done["scored"] + done["refused"] == len(rows)
+    assert [told["data"]["batch_id"] for told in messages(owner, client, hook)] == [batch["id"]]
     lines = [json.loads(line) for line in client.get(done["results_url"] + "?format=jsonl").content.splitlines()]
     errors = table(client.get(done["errors_url"]))
     assert sorted([line["row"] for line in lines] + [int(error["row"]) for error in errors]) == list(range(1, len(rows) + 1))
@@ -335,6 +411,7 @@ def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
         assert tuple(connection.execute(counted, {"tenant": tenant}).one()) == (len(lines), len(lines))
         audited = text("SELECT count(*) FROM audit WHERE tenant_id = :tenant AND score_id IS NOT NULL")
         assert connection.execute(audited, {"tenant": tenant}).scalar_one() == len(lines)
+    say(f"a batch of {len(rows)} rows under {kills} kills of its worker: each row once, {len(lines)} scored, {len(errors)} refused")
 
 
 def test_cells_a_spreadsheet_would_run_are_harmless() -> None:

@@ -4,11 +4,14 @@ import gzip
 import json
 
 import pytest
+from fastapi import FastAPI
 
+from serving.access.caller import SCOPES_OF, TenantKind
 from serving.http.body import MAX_BYTES, parse_strictly
 from serving.http.problems import PROBLEM_TYPE
 from serving.http.refusals import BodyNotJson
 from tests.serving.client import Client
+from tests.serving.world import OPERATIONS
 
 GOOD = {"supplier_id": "S000001", "purpose": "credit_application"}
 MARK = "zqxjkv"  # stands in every horror that can carry it, so that an echo is seen
@@ -116,6 +119,28 @@ def test_json_of_another_form_is_refused(client: Client, name: str) -> None:
     status, problem = post(client, body)
     assert status == 422
     assert (pointer, code) in [(error["pointer"], error["code"]) for error in problem["errors"]]  # type: ignore[attr-defined]
+
+
+ANYWHERE = {name: told[0] for name, told in [*NOT_JSON.items(), *INVALID.items()] if name != "no fields"}
+"""What no operation takes; one without a field is whole where none is asked for."""
+
+
+@pytest.mark.parametrize("path", [path for method, path in OPERATIONS if method == "post"])
+def test_no_post_takes_any_of_them(app: FastAPI, key: str, supplier_key: str, operator_key: str, path: str) -> None:
+    operation = Client(app).get("/openapi.json").json()["paths"][path]["post"]
+    wanted = {scope for way in operation.get("security", ()) for scopes in way.values() for scope in scopes}
+    keys = {TenantKind.BANK: key, TenantKind.SUPPLIER: supplier_key, TenantKind.OPERATOR: operator_key}
+    caller = next(keys[kind] for kind in keys if wanted <= SCOPES_OF[kind])
+    examples = {each["name"]: each["example"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+    is_read = "application/json" in operation.get("requestBody", {}).get("content", {})
+    client = Client(app, X_API_Key=caller, Content_Type="application/json", Idempotency_Key="horror")
+    for name, body in ANYWHERE.items():
+        answer = client.post(path.format(**examples) + ("?purpose=portfolio_review" if path == "/v1/batches" else ""), content=body)
+        # What reads no body looks for the object in its path, which is not there; what takes a file or a form refuses the media type.
+        refusals = (400, 422) if is_read else (404, 415)
+        assert answer.status_code in refusals, (name, answer.text)
+        assert answer.headers["content-type"] == PROBLEM_TYPE
+        assert MARK not in answer.text, name
 
 
 @pytest.mark.parametrize(

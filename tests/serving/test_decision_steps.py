@@ -1,7 +1,8 @@
 """What persons do with a decision: each step a row of its own, an override by two, exposure and documents until the end."""
 
 import uuid
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from serving.access.caller import Caller, Scope
 from serving.access.keys import authenticate, create_api_key, rotate_api_key
 from serving.audit.anchors import verify_chains
 from serving.audit.replay import replay
+from serving.decisions.lapses import lapse_due
+from serving.decisions.policy_in_force import last_day_of, packaged_financing_policy
+from serving.service import Service
 from serving.store import Store
 from tests.serving.applications import application, apply, step
 from tests.serving.client import Client
@@ -165,6 +169,63 @@ def test_open_decisions_count_in_what_is_owed(desk: Desk, ledger: Ledger, by_out
     for each in (first, second):
         assert step(desk["li"], each["id"], "withdraw").status_code == 201
     assert apply(desk["li"], application(ledger, supplier)).json()["application"]["outstanding"] == 0
+
+
+def test_what_nobody_takes_up_lapses_and_lets_go(
+    app: FastAPI, desk: Desk, owner: Store, caller: Caller, bundle: ScoringBundle, ledger: Ledger, by_outcome: dict[str, list[str]]
+) -> None:
+    service: Service = app.state.service
+    names = ("left", "accepted", "taken", "referred")
+    suppliers = [*by_outcome["approve"][:3], by_outcome["refer"][0]]
+    asked = {name: application(ledger, supplier) for name, supplier in zip(names, suppliers, strict=True)}
+    made = {name: apply(desk["li"], asked[name]).json() for name in names}
+    assert {each["open_until"] for each in made.values()} == {(service.today + timedelta(days=30)).isoformat()}
+    for name, act in (("accepted", "accept"), ("taken", "accept"), ("taken", "take")):
+        assert step(desk["li"], made[name]["id"], act).status_code == 201
+    assert not lapse_due(service)
+
+    passed = service.today - timedelta(days=1)
+    with owner.engine.begin() as connection:  # as if a month had gone by
+        connection.execute(text("ALTER TABLE decisions DISABLE TRIGGER USER"))
+        for each in made.values():
+            connection.execute(text("UPDATE decisions SET open_until = :day WHERE id = :id"), {"day": passed, "id": each["id"]})
+        connection.execute(text("ALTER TABLE decisions ENABLE TRIGGER USER"))
+    for act in ("accept", "withdraw"):  # before the service came by
+        refused = step(desk["li"], made["left"]["id"], act)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/docs#step_not_allowed")
+    assert lapse_due(service)
+    assert not lapse_due(service)
+
+    for name in ("left", "accepted", "referred"):
+        case = stands(desk["wang"], made[name]["id"])
+        assert (case["stage"], case["exposure"], case["steps"][-1]["act"], case["steps"][-1]["by"]) == ("lapsed", 0, "lapse", "lianxin")
+        again = apply(desk["li"], asked[name]).json()
+        assert not [rule for item in again["items"] for rule in item["rules"] if rule["code"] == "ALREADY_FINANCED"]
+        assert again["application"]["outstanding"] == made[name]["application"]["outstanding"]
+        assert step(desk["li"], again["id"], "withdraw").status_code == 201
+        page = desk["li"].get(f"/v1/decisions?stage=lapsed&supplier_id={asked[name]['supplier_id']}").json()
+        assert made[name]["id"] in [each["id"] for each in page["items"]]
+    assert stands(desk["li"], made["taken"]["id"])["stage"] == "taken"
+    held = apply(desk["li"], asked["taken"]).json()
+    assert {rule["code"] for item in held["items"] for rule in item["rules"]} >= {"ALREADY_FINANCED"}
+    assert step(desk["li"], made["taken"]["id"], "repay").status_code == 201
+    (report,) = [each for each in verify_chains(owner, set()) if each.tenant_id == caller.tenant_id]
+    assert report.is_whole
+    with owner.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT sequence FROM audit WHERE decision_id = :id ORDER BY sequence DESC LIMIT 1"), {"id": made["accepted"]["id"]}
+        ).scalar_one()
+    assert replay(owner, bundle, caller.tenant_id, found).different == ()
+
+
+def test_a_policy_kept_from_before_decisions_lapsed_takes_the_packaged_days() -> None:
+    day, packaged = date(2026, 7, 1), packaged_financing_policy().on(date(2026, 7, 1))
+    older = replace(packaged, numbers={code: each for code, each in packaged.numbers.items() if code != "financing.offer_days"})
+    assert last_day_of(older, day, day) == last_day_of(packaged, day, day) == date(2026, 7, 31)
+
+
+def test_a_decline_is_not_open(desk: Desk, ledger: Ledger, by_outcome: dict[str, list[str]]) -> None:
+    assert apply(desk["li"], application(ledger, by_outcome["decline"][0])).json()["open_until"] is None
 
 
 def test_a_key_without_the_scope_takes_no_step(

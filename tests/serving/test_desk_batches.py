@@ -67,7 +67,8 @@ def test_a_file_is_scored_followed_and_fetched(app: FastAPI, person: Person, led
     assert [row["supplier_id"] for row in rows] == suppliers
     errors = list(csv.DictReader(io.StringIO(person.client.get(links[3]).content.decode("utf-8-sig"))))
     assert [(row["row"], row["code"]) for row in errors] == [("5", "consent_missing")]
-    assert place in person.read("/desk/batches").text
+    listed = person.read("/desk/batches").text
+    assert re.search(rf'{place}">.{{16}}</a></th><td>a credit application</td><td>Finished</td><td class="number">5</td>', listed)
 
 
 def test_pasted_ids_do_as_well_and_a_form_sent_twice_makes_one_batch(person: Person, ledger: Ledger) -> None:

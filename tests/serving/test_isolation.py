@@ -4,6 +4,9 @@ The matrix is made from the document: an operation that nobody said how to call 
 exactly as one that is not there.
 """
 
+import io
+import json
+import logging
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +19,11 @@ from sqlalchemy import text
 from features.ledger import Ledger
 from serving.access.caller import SCOPES_OF, Scope, TenantKind
 from serving.access.keys import authenticate, create_api_key
+from serving.http.logs import JsonLines
 from serving.store import Store
 from serving.surroundings import TENANT_TABLES
 from tests.serving.client import Client
-from tests.serving.world import BY_SUPPLIER, IDENTITIES, NOT_KNOWN, OBJECTS, OPEN, OPERATIONS, UNFIT_TOKENS, World
+from tests.serving.world import BY_SUPPLIER, IDENTITIES, NOT_KNOWN, OBJECTS, OPEN, OPERATIONS, STEP, UNFIT_TOKENS, World
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,14 @@ def test_lists_hold_the_callers_own_rows_only(world: World) -> None:
         assert {item["supplier_id"] for item in seen} == {world.suppliers["own"]}
 
 
+def test_batches_are_listed_to_whoever_handed_them_in(world: World) -> None:
+    own = {"own": ("bank", "own"), "other": ("bank", "other"), "supplier": ("supplier", "own")}
+    everybodys = {(kind, name): batch for kind, of in world.batches.items() for name, batch in of.items()}
+    for who, mine in own.items():
+        listed = {item["id"] for item in world.call(who, "GET", "/v1/batches?limit=200").json()["items"]}
+        assert listed & set(everybodys.values()) == {everybodys[mine]}
+
+
 def test_a_bank_without_consent_cannot_tell_a_supplier_from_none(world: World, owner: Store, empty_bank: uuid.UUID) -> None:
     key = create_api_key(owner, empty_bank, "stranger")
     told_of = []
@@ -143,3 +155,27 @@ def test_a_row_of_another_tenant_cannot_be_written(world: World, store: Store) -
     )
     with pytest.raises(Exception, match="row-level security"), store.begin(caller) as connection:
         connection.execute(text(given), {"own": caller.tenant_id})
+
+
+def test_the_log_of_every_operation_has_ids_and_figures_and_nobodys_business(world: World) -> None:
+    stream, logger = io.StringIO(), logging.getLogger("lianxin")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        for _, _, call in OPERATIONS.values():
+            for who in ("own", "supplier", "operator", "garbage"):
+                call(world, who, "own")
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    access = [line for line in lines if line["log"] == "lianxin.access"]
+    assert len(access) >= 4 * len(OPERATIONS)
+    assert {tuple(line) for line in access} == {("at", "level", "log", "request_id", "method", "route", "status", "ms", "key")}
+    assert {(line["method"].lower(), line["route"]) for line in access} == set(OPERATIONS)
+    sent = [value.removeprefix("Bearer ") for headers in world.headers.values() for value in headers.values()]
+    for secret in [*sent, *world.suppliers.values(), STEP["reason"], "bank.example", "committee", "points", "fulfilment_late"]:
+        assert secret not in stream.getvalue()

@@ -1,5 +1,6 @@
 """Migrations go up and down with data in the tables, and nothing a bank was given is lost on the way."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from serving.access.caller import TenantKind
 from serving.access.keys import authenticate, create_api_key
 from serving.access.tenants import create_bank
+from serving.database import migrations
 from serving.database.postgres import EmbeddedPostgres
 from serving.database.roles import APP_ROLE, OWNER_ROLE
 from serving.database.upgrade import migrate_tables
@@ -22,6 +24,10 @@ FILL = (
     " SELECT gen_random_uuid(), now(), id, 'S1', '2026-01-01', 'own_information', 'r', 'b', 'en', '{1.5,NaN}', '{}' FROM api_keys",
     # the same Idempotency-Key was used with every key
     "INSERT INTO idempotency SELECT api_key_id, sha256('same'), sha256('asked'), now(), id, 201, 'en', '{}' FROM scores",
+)
+BATCHES = (
+    "INSERT INTO batches SELECT gen_random_uuid(), id, 'a1', now(), 'r', 'portfolio_review', 'en', '', '', 'b', rows"
+    " FROM generate_series(1, 3) AS rows, (SELECT id FROM tenants LIMIT 1) AS bank"
 )
 KEPT = (
     "SELECT id, name, prefix, digest, created_at FROM api_keys ORDER BY id",
@@ -55,13 +61,17 @@ def test_up_down_and_up_again_with_data(moved: Any) -> None:
         for statement in FILL:
             connection.execute(text(statement))
         before = [connection.execute(text(kept)).all() for kept in KEPT]
-    for target in ("head", "0001", "head"):
+    for target in ("head", "0001", "0012", "head"):
         migrate_tables(moved, APP_ROLE, target, down=target == "0001")
+        if target == "0012":
+            with engine.begin() as connection:
+                connection.execute(text(BATCHES))
         with engine.begin() as connection:
             assert str([connection.execute(text(kept)).all() for kept in KEPT]) == str(before)
     with engine.begin() as connection:
         names = connection.execute(text("SELECT name FROM tenants ORDER BY name")).scalars().all()
         assert names == ["Bank A a1", "Bank A a2", "Bank B"]
+        assert connection.execute(text("SELECT rows FROM batches ORDER BY number")).scalars().all() == [1, 2, 3]
         owned = "SELECT count(DISTINCT tenant_id) FROM idempotency NATURAL JOIN (SELECT id AS score_id, tenant_id FROM scores) AS own"
         assert connection.execute(text(owned)).scalar_one() == 3
         found = connection.execute(text("SELECT kind, tier, is_live FROM find_caller('a2')")).one()
@@ -82,7 +92,7 @@ def test_every_step_goes_down_and_up_again_empty_of_what_it_made(moved: Any) -> 
         " UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
     seen = {}
-    targets = [f"{number:04d}" for number in range(1, 12)]
+    targets = [f"{number:04d}" for number in range(1, 1 + len(list((Path(migrations.__file__).parent / "versions").glob("v*.py"))))]
     for target in targets:
         migrate_tables(moved, APP_ROLE, target)
         with create_engine(moved, poolclass=NullPool).connect() as connection:

@@ -1,6 +1,6 @@
 """The report as PDF: the page's numbers, our font in it, at most four pages, and nothing fetched whatever a name says.
 
-Ten are made here; `LIANXIN_REPORTS=500` makes so many.
+Ten are made here; `LIANXIN_REPORTS=500` makes so many, and with `-s` says how many pages and seconds they took.
 """
 
 import dataclasses
@@ -8,7 +8,9 @@ import os
 import re
 import resource
 import sys
+import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from io import BytesIO
@@ -84,9 +86,11 @@ def numbers(report: CreditReport, language: Language) -> list[str]:
 
 @pytest.mark.slow
 def test_reports_are_printed_whole(bundle: ScoringBundle, ledger: Ledger, peers: Peers) -> None:
-    made = 0
+    pages, seconds, suppliers = Counter[int](), 0.0, set[str]()
     for supplier, day, language in islice(wanted(ledger), REPORTS):
+        started = time.process_time()
         printed = pdf.print_report(bundle, ledger, supplier, day, language, peers=peers)
+        seconds += time.process_time() - started
         reader = pypdf.PdfReader(BytesIO(printed))
         assert 1 < len(reader.pages) <= MOST_PAGES, (supplier, day, language)
         assert all("LianxinSans" in font["/BaseFont"].replace("-", "") for font in fonts_of(reader))
@@ -99,8 +103,10 @@ def test_reports_are_printed_whole(bundle: ScoringBundle, ledger: Ledger, peers:
         for number in numbers(report, language):
             assert number in text, (supplier, day, language, number)
         assert sum((part.points for part in report.parts), report.base_points) == report.points
-        made += 1
-    assert made == REPORTS
+        pages[len(reader.pages)] += 1
+        suppliers.add(supplier)
+    print(f"{pages.total()} reports of {len(suppliers)} suppliers; pages {dict(pages)}; {seconds / REPORTS:.2f} CPU s each")  # noqa: T201
+    assert pages.total() == REPORTS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 * 2**20
 
 

@@ -59,6 +59,7 @@ def test_the_answer_is_what_assess_says(client: Client, bundle: ScoringBundle, l
         "pd_12m": found.score.pd,
         "interval": {"low": found.interval.low, "high": found.interval.high, "level": 0.9},
         "data_sufficiency": {"index": found.sufficiency.index, "grade": found.sufficiency.grade},
+        "valid_until": (ledger.latest_as_of + timedelta(days=30)).isoformat(),
     }
     assert body["as_of"] == ledger.latest_as_of.isoformat()
     assert body["known_at"] == f"{ledger.latest_as_of.isoformat()}T00:00:00+08:00"

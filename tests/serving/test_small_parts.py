@@ -3,8 +3,11 @@
 import io
 import json
 import logging
+import math
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +25,8 @@ from serving.http.languages import Language, choose_language, words
 from serving.http.logs import log_to
 from serving.report.build import shown_points
 from serving.rounding import round_to_sum
-from serving.schemas import ScoreRequest
+from serving.schemas import ContributionPart, ScoreBody, ScoreRequest
+from serving.scoring import body_bytes
 from serving.settings import ServiceSettings
 
 POINTS = st.floats(-500, 500, allow_nan=False)
@@ -161,3 +165,28 @@ def test_a_logged_failure_tells_where_and_never_quotes_what_was_sent() -> None:
     assert line["failure"]["kind"] == "ValidationError"
     assert any("test_small_parts.py" in place for place in line["failure"]["at"])
     assert "secret-of-a-caller" not in stream.getvalue()
+
+
+_PARTS = st.builds(
+    ContributionPart,
+    st.sampled_from(["orders_count_90d", 'so "called"', "\\", "\u4e2d\u6587", '"contributions": []']),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["cny", "ratio", "\u5929"]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+)
+
+
+@given(st.lists(_PARTS, max_size=5), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_a_body_is_written_as_json_writes_it(parts: list[ContributionPart], request_id: str) -> None:
+    given: dict[str, Any] = {"request_id": request_id + '"contributions": []', "base_points": 1e-7}
+    body = ScoreBody.model_construct(contributions=parts, **given)
+    whole = {name: [asdict(part) for part in parts] if name == "contributions" else given.get(name, []) for name in ScoreBody.model_fields}
+    assert body_bytes(body, tier="open") == json.dumps(whole | {"tier": "open"}, ensure_ascii=False, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_no_body_holds_what_json_cannot_say(wrong: float) -> None:
+    for part in (ContributionPart("a", wrong, "cny", 0.0), ContributionPart("a", 0.0, "cny", wrong)):
+        with pytest.raises(ValueError, match="finite"):
+            body_bytes(ScoreBody.model_construct(contributions=[part]))

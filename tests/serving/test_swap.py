@@ -4,7 +4,7 @@ import json
 import random
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from features.ledger import Ledger
 from serving.access.keys import authenticate
 from serving.app import create_app
 from serving.assess import assess
+from serving.background import Job, beside
 from serving.http.refusals import BundleRefusal, BundleUnusable, ExchangeUnderWay
 from serving.settings import ServiceSettings
 from serving.store import Store
@@ -25,7 +26,7 @@ from serving.swap.history import last_word, note_start, was_in_service
 from serving.swap.shelf import Shelf
 from tests.serving.client import Client
 from tests.serving.conftest import reachable_folder
-from tests.serving.swaps import KEY, ON_DEMAND, damaged, damaged_text, make_pair
+from tests.serving.swaps import KEY, damaged, damaged_text, make_pair
 from training.bundle import ScoringBundle
 from training.seal import seal
 
@@ -142,6 +143,7 @@ def test_each_refusal_is_told_audited_and_changes_nothing(
         assert (record["kind"], record["bundle"], record["outcome"], record["code"]) == ("bundle", name, "refused", code)
 
 
+@pytest.mark.parametrize("asked_for", [10, pytest.param(500, marks=pytest.mark.load)])
 def test_500_damaged_bundles_are_all_refused_before_anything_is_parsed(
     shelf: Shelf,
     swapped: FastAPI,
@@ -150,6 +152,8 @@ def test_500_damaged_bundles_are_all_refused_before_anything_is_parsed(
     key: str,
     supplier: str,
     monkeypatch: pytest.MonkeyPatch,
+    say: Callable[[str], None],
+    asked_for: int,
 ) -> None:
     def parsed(*_: Any, **__: Any) -> None:
         raise AssertionError("a damaged bundle was parsed")
@@ -161,20 +165,24 @@ def test_500_damaged_bundles_are_all_refused_before_anything_is_parsed(
     for number in range(500):
         with damaged(shelf.folder / "second", rng) as how:
             seen.add(how)
-            if number % 50 == 0 or ON_DEMAND:
+            if number % (500 // asked_for) == 0:
                 assert ask(operator, pair["second"], "second").status_code in (404, 422), how
                 assert score(bank, supplier).json()["score"]["points"] == points
             else:
                 with pytest.raises(BundleRefusal):
                     shelf.open("second", wanted, pair["first"])
+    say(f"500 bundles damaged in {len(seen)} ways, {asked_for} of them asked for over HTTP: all refused, none parsed")
     assert len(seen) == 12
     assert swapped.state.service.bundle is pair["first"]
 
 
-def test_signed_and_damaged_texts_end_a_child_and_never_this_process(shelf: Shelf, pair: dict[str, ScoringBundle], folder: Path) -> None:
+@pytest.mark.parametrize(("texts", "least"), [(4, 3), pytest.param(60, 45, marks=pytest.mark.load)])
+def test_signed_and_damaged_texts_end_a_child_and_never_this_process(
+    shelf: Shelf, pair: dict[str, ScoringBundle], folder: Path, say: Callable[[str], None], texts: int, least: int
+) -> None:
     rng, whole = random.Random(20261122), pair["first"]
     refused = 0
-    for number in range(60 if ON_DEMAND else 4):
+    for number in range(texts):
         content = dict(whole.content) | {"model.txt": damaged_text(whole.content["model.txt"].decode(), rng).encode()}
         content.pop("monotone.json", None)  # which would name the text it is of
         sealed = seal(folder / str(number), content, {"version": "3"}, KEY)
@@ -184,11 +192,20 @@ def test_signed_and_damaged_texts_end_a_child_and_never_this_process(shelf: Shel
             refused += 1
         else:  # the damage changes nothing that is read: all golden rows come out
             assert found.content_hash == sealed
-    assert refused >= (45 if ON_DEMAND else 3)
+    say(f"{texts} signed bundles with damaged models: {refused} refused, {texts - refused} harmless, no process of the service ended")
+    assert refused >= least
 
 
+@pytest.mark.parametrize("swaps", [10, pytest.param(100, marks=pytest.mark.load)])
 def test_swaps_under_load(
-    swapped: FastAPI, operator: Client, pair: dict[str, ScoringBundle], ledger: Ledger, key: str, supplier: str
+    swapped: FastAPI,
+    operator: Client,
+    pair: dict[str, ScoringBundle],
+    ledger: Ledger,
+    key: str,
+    supplier: str,
+    say: Callable[[str], None],
+    swaps: int,
 ) -> None:
     suppliers = [str(each) for each in ledger.supplier_ids[:6]]
     known = [each for each in suppliers if score(Client(swapped, X_API_Key=key), each).status_code == 201]
@@ -220,13 +237,14 @@ def test_swaps_under_load(
     for thread in threads:
         thread.start()
     try:
-        for number in range(100 if ON_DEMAND else 10):
+        for number in range(swaps):
             name = ("second", "first")[number % 2]
             assert ask(operator, pair[name], name).status_code == 200
     finally:
         ended.set()
         for thread in threads:
             thread.join()
+    say(f"{swaps} swaps under {len(answered)} scores: {len(faults)} errors, each score of exactly one model")
     assert faults == []
     assert set(answered) == {bundle.content_hash for bundle in pair.values()}
 
@@ -237,7 +255,7 @@ def test_another_process_follows_and_one_that_cannot_keeps_its_own(
     other = create_app(SETTINGS, pair["first"], ledger, store, shelf=shelf)
     apart = create_app(SETTINGS, pair["first"], ledger, store, shelf=Shelf(folder))
     assert ask(operator, pair["second"], "second").status_code == 200
-    with Follower(other.state.exchange, store, 0.05), Follower(apart.state.exchange, store, 0.05):
+    with beside([Job("bundles", 0.05, Follower(each.state.exchange, store, rest_seconds=60).run) for each in (other, apart)]):
         end = threading.Event()
         for _ in range(600):
             if other.state.service.bundle.version == "2":
@@ -246,6 +264,24 @@ def test_another_process_follows_and_one_that_cannot_keeps_its_own(
     assert other.state.service.bundle.content_hash == pair["second"].content_hash
     assert apart.state.service.bundle is pair["first"]
     assert not other.state.exchange.follow(store)
+
+
+def test_a_process_that_cannot_serve_what_was_put_in_service_is_not_ready(
+    swapped: FastAPI, operator: Client, pair: dict[str, ScoringBundle], ledger: Ledger, store: Store, folder: Path
+) -> None:
+    apart = create_app(SETTINGS, pair["first"], ledger, store, shelf=Shelf(folder))
+    other = Client(apart)
+    assert other.get("/readyz").status_code == 200
+    assert ask(operator, pair["second"], "second").status_code == 200
+    with pytest.raises(BundleRefusal):
+        apart.state.exchange.follow(store)
+    answer = other.get("/readyz")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/docs#not_ready")
+    assert other.get("/healthz").status_code == 200
+    assert Client(swapped).get("/readyz").status_code == 200
+    assert ask(operator, pair["first"], "first").status_code == 200
+    assert not apart.state.exchange.follow(store)
+    assert other.get("/readyz").status_code == 200
 
 
 def test_one_exchange_at_a_time(swapped: FastAPI, pair: dict[str, ScoringBundle], operator: Client) -> None:

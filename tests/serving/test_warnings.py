@@ -30,7 +30,7 @@ def with_values(bundle: ScoringBundle, found: Assessment, values: Mapping[str, f
 def with_points(found: Assessment, points: Mapping[str, float], *, missing: bool) -> Assessment:
     """The same supplier with the points of some features set by hand."""
     parts = tuple(
-        replace(part, points=points[part.feature], value=None if missing else part.value) if part.feature in points else part
+        part._replace(points=points[part.feature], value=None if missing else part.value) if part.feature in points else part
         for part in found.score.contributions
     )
     return replace(found, score=replace(found.score, contributions=parts))
@@ -60,7 +60,7 @@ def test_absent_values_are_said_from_five_points_on_either_side(bundle: ScoringB
     reference = dict(zip(bundle.names, bundle.reference.contributions, strict=True))
     whole = with_points(found, {}, missing=False)
     known = replace(
-        whole, score=replace(whole.score, contributions=tuple(replace(part, value=part.value or 0.0) for part in whole.score.contributions))
+        whole, score=replace(whole.score, contributions=tuple(part._replace(value=part.value or 0.0) for part in whole.score.contributions))
     )
     two = bundle.names[-2:]
     for moved, together in ((-3.0, "-6.0"), (2.5, "+5.0")):

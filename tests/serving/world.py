@@ -202,6 +202,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Scope | None, bool, Call]] = {
         True,
         lambda w, who, thing: w.call(who, "GET", f"/v1/scores/{w.scores[kind_of(who)][whose(who, thing)]}"),
     ),
+    ("get", "/v1/batches"): (Scope.SCORE_READ, False, lambda w, who, thing: w.call(who, "GET", "/v1/batches?limit=200")),
     ("post", "/v1/batches"): (Scope.SCORE_WRITE, False, lambda w, who, thing: w.batch(who)),
     **{
         ("get", f"/v1/batches/{{batch_id}}{part}"): (Scope.SCORE_READ, True, partial(_batch_part, part))

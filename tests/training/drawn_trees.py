@@ -58,10 +58,14 @@ def _block(tree: "Split | float") -> str:
         "leaf_count": [1] * len(leaves),
         "internal_value": [0] * len(nodes),
         "internal_weight": [1] * len(nodes),
-        "internal_count": [2] * len(nodes),
+        "internal_count": [_leaves(node) for node in nodes],
     }
     body = "".join(f"{key}={' '.join(map(str, values))}\n" for key, values in lists.items())
     return f"num_leaves={len(leaves)}\nnum_cat=0\n{body}is_linear=0\nshrinkage=1\n"
+
+
+def _leaves(node: "Split | float") -> int:
+    return _leaves(node.left) + _leaves(node.right) if isinstance(node, Split) else 1
 
 
 thresholds = st.sampled_from([-2.5, -TINY, -1e-40, 0.0, 1e-36, TINY, 0.7, 1.5, 1.5000000000000002, 1.7976931348623157e308])

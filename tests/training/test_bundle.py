@@ -86,7 +86,7 @@ def test_contributions_equal_those_of_shap() -> None:
     values = drawn.rows(200, seed=3)[0]
     explained = shap.TreeExplainer(lgb.Booster(model_str=drawn.model_text())).shap_values(values)
     per_margin = -BUNDLE.scale.factor * BUNDLE.calibration.slope
-    np.testing.assert_array_equal(BUNDLE.score(values).contributions, per_margin * np.asarray(explained))
+    np.testing.assert_allclose(BUNDLE.score(values).contributions, per_margin * np.asarray(explained), rtol=0, atol=1e-10)
 
 
 def test_a_worse_value_never_raises_the_score() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit.errors import ApprovalInvalid, GateFailed
+from credit.errors import ApprovalInvalid, GateFailed, TrainingFailed
 from tests.training import drawn
 from tests.training.releases import APPROVER, NOW, approval, block, dossier, enlist, promoted, record
 from training.approval import Approval, sign_statement
@@ -21,7 +21,7 @@ from training.keys import APPROVERS, HOME_KEY, add_approver, read_approvers, rea
 from training.promotion import Candidate, approve, confirm, find_candidate, promote
 from training.release import release, rollback
 from training.seal import dump_json, public_key_hex, seal
-from training.track import CHAMPION, champion_bundle, read_document, version_at
+from training.track import CHALLENGER, CHAMPION, champion_bundle, read_document, record_dossier, version_at
 
 BUNDLE = drawn.bundle()
 SECOND = drawn.bundle(calibration=Calibration(slope=0.9, intercept=0.05))
@@ -82,6 +82,25 @@ def test_a_promotion_leaves_its_evidence_with_the_model(home: Path, tmp_path: Pa
     assert shipped["statement"]["bundle_sha256"] == BUNDLE.content_hash
     verified = Approval(shipped["statement"], shipped["key"], shipped["signature"])
     assert verified.verify(read_approvers(home / APPROVERS), not_by=[out.trusted_key], at=NOW, days=30) == APPROVER
+
+
+def test_a_dossier_kept_in_mlflow_needs_no_file_and_a_later_one_does_not_replace_what_a_champion_was_promoted_with(
+    home: Path, tmp_path: Path
+) -> None:
+    text = dossier(BUNDLE, tmp_path / "dossier.json").read_bytes()
+    kept = record_dossier(home, BUNDLE.content_hash, {"dossier.json": text, "dossier.html": b"<p>page</p>"})
+    assert kept == version_at(home, CHALLENGER).run_id
+    candidate = find_candidate(home, dossier=None, at=NOW)
+    assert candidate.dossier == text
+    signed = approve(candidate, approver=APPROVER, key=read_key(enlist(home)), at=NOW, explanations={}, overrides={})
+    promote(home, signed, at=NOW)
+    later = record_dossier(home, BUNDLE.content_hash, {"dossier.json": b"of newer tables"})
+    assert later != kept
+    assert read_document(home, later, "dossier.json") == b"of newer tables"
+    assert read_document(home, version_at(home, CHAMPION).run_id, "dossier.json") == text
+    with pytest.raises(TrainingFailed, match="train one first"):
+        record_dossier(tmp_path / "empty", BUNDLE.content_hash, {})
+    assert not (tmp_path / "empty").exists()
 
 
 def test_what_is_not_green_is_answered_in_writing_each_in_its_own_way(home: Path, tmp_path: Path) -> None:

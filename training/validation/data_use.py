@@ -19,6 +19,7 @@ def describe_model(bundle: ScoringBundle) -> dict[str, Any]:
         "bundle_sha256": bundle.content_hash,
         "catalog_version": bundle.model.get("catalog_version"),
         "lightgbm": bundle.model.get("lightgbm"),
+        "contributions": bundle.model.get("contributions", "lightgbm"),
         "trained_on": bundle.model["trained_on"],
         "tested_on": bundle.model["tested_on"],
         "outcome": bundle.model["outcome"],

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import select
 
 from serving.access.caller import Scope
+from serving.access.forms import refuse_foreign_form, refuse_other_site
 from serving.batches.bodies import ErrorFormat, ResultFormat
 from serving.batches.rows import PARQUET
-from serving.database.tables import batches
-from serving.desk.frame import Desk, InDesk, form_key, path_of, refuse_foreign_form, refuse_other_site
+from serving.batches.store import latest_batches
+from serving.desk.frame import Desk, InDesk, form_key, path_of
 from serving.disputes.form import MEDIA_TYPE, parse_form
 from serving.http.body import MAX_BYTES, read_bytes
 from serving.http.problems import told_error
@@ -97,9 +97,8 @@ def fetch_errors(desk: InDesk, batch_id: uuid.UUID) -> Response:
 
 
 def _batches_page(desk: Desk, *, refusal: tuple[str, str] | None = None, status: int = 200) -> Response:
-    latest = select(batches).order_by(batches.c.created_at.desc()).limit(MOST)
     with desk.service.store.begin(desk.caller) as connection:
-        kept = connection.execute(latest).all()
+        kept = latest_batches(connection, MOST)
     return desk.page(
         "batches.html.j2",
         here=path_of("batches"),

@@ -1,31 +1,29 @@
 """The desk's pages of decisions: apply, ask what if, the queue, and the steps of persons."""
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection
 
 from credit.application import Product
 from credit.errors import LianxinError
 from serving.access.caller import Scope
+from serving.access.forms import SentForm
 from serving.access.tiers import reaches
-from serving.decisions.decide import make_decision
+from serving.decisions.decide import decide_once
 from serving.decisions.persons import person_of
 from serving.decisions.reading import read_decision, read_file, read_queue
 from serving.decisions.requests import MOST_ITEMS
-from serving.decisions.steps import take_step
+from serving.decisions.steps import step_once
 from serving.desk.application_form import FIELDS, FIRST_ROWS, HEAD, KINDS_OF_STOCK, MOST_ROWS, Draft, Fault, read_draft, request_of
 from serving.desk.decision_page import offered, sheet_of, step_of
-from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
+from serving.desk.frame import Desk, InDesk, form_key, path_of
 from serving.desk.supplier_file import leave_of, note_look
 from serving.desk.what_if import decide_unkept, score_changed
 from serving.http.problems import describe, request_id_of
 from serving.routes.desk.files import SupplierId
-from serving.store import StoredAnswer
 
 router = APIRouter(prefix="/desk")
 Months = Annotated[int, Query(ge=3, le=12)]
@@ -54,17 +52,9 @@ def apply(desk: InDesk, form: SentForm, supplier_id: SupplierId, product: Produc
             with service.store.begin(caller) as connection:
                 told = decide_unkept(desk, connection, wanted)
             return _form_page(desk, supplier_id, draft, told=told)
-
-        def keep(connection: Connection) -> StoredAnswer:
-            return make_decision(service, caller, connection, wanted, request_id=request_id_of(desk.request), language=desk.language)
-
-        asked = b"POST /v1/decisions " + json.dumps(wanted.model_dump(mode="json", exclude_unset=True), sort_keys=True).encode()
-        answer = service.store.keep_once(caller, form_key(form), asked, keep)
+        answer = decide_once(service, caller, form_key(form), wanted, request_id=request_id_of(desk.request), language=desk.language)
     except LianxinError as error:
         return _form_page(desk, supplier_id, draft, refusal=desk.in_words(error), status=describe(error)[0])
-    if not answer.was_replayed:
-        told = json.loads(answer.body)["recommendation"]
-        service.metrics.decision(told["product"], told["outcome"])
     return RedirectResponse(path_of("decisions", answer.location.rpartition("/")[2]), 303)
 
 
@@ -88,21 +78,14 @@ def show_decision(desk: InDesk, decision_id: uuid.UUID) -> Response:
 def step(desk: InDesk, form: SentForm, decision_id: uuid.UUID) -> Response:
     """Take a step on a decision and show it again."""
     desk.needs(Scope.DECISION_REVIEW)
-    service, caller = desk.service, desk.caller
     wanted, wrong = step_of(form)
     if wanted is None:
         return _decision_page(desk, decision_id, form=form, wrong=wrong, status=422)
-
-    def keep(connection: Connection) -> StoredAnswer:
-        return take_step(service, caller, connection, decision_id, wanted, request_id=request_id_of(desk.request), language=desk.language)
-
-    asked = f"POST /v1/decisions/{decision_id}/steps ".encode() + json.dumps(wanted.model_dump(mode="json"), sort_keys=True).encode()
+    request_id, language = request_id_of(desk.request), desk.language
     try:
-        answer = service.store.keep_once(caller, form_key(form), asked, keep)
+        step_once(desk.service, desk.caller, form_key(form), decision_id, wanted, request_id=request_id, language=language)
     except LianxinError as error:
         return _decision_page(desk, decision_id, form=form, refusal=desk.in_words(error), status=describe(error)[0])
-    if not answer.was_replayed:
-        service.metrics.step(wanted.act.value)
     return RedirectResponse(path_of("decisions", str(decision_id)), 303)
 
 

@@ -8,19 +8,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection
 
 from serving.access.caller import Scope
 from serving.access.consents import permit
-from serving.desk.frame import InDesk, SentForm, form_key, path_of
+from serving.access.forms import SentForm
+from serving.desk.frame import InDesk, form_key, path_of
 from serving.desk.portfolio import Alert, Order, Wanted, names_of, page_after, read_portfolio, search, select_holdings, totals_by_grade
 from serving.desk.supplier_file import find_score, leave_of, read_supplier
 from serving.evidence.rows import PageWanted, evidence_body
 from serving.evidence.table import shown_value
 from serving.http.problems import request_id_of
-from serving.schemas import SUPPLIER_ID_PATTERN, Purpose
-from serving.scoring import make_score
-from serving.store import ScoreRecord, note_score
+from serving.schemas import SUPPLIER_ID_PATTERN, Purpose, ScoreRequest
+from serving.scoring import score_once
+from serving.store import note_score
 
 router = APIRouter(prefix="/desk")
 Short = Annotated[str | None, Query(max_length=64)]
@@ -102,25 +102,10 @@ def show_supplier(desk: InDesk, supplier_id: SupplierId, score: UUID | None = No
 def score_supplier(desk: InDesk, form: SentForm, supplier_id: SupplierId) -> Response:
     """Score a supplier as of the ledger's last day, keep the score and show the file with it."""
     desk.needs(Scope.SCORE_WRITE)
-    service, caller = desk.service, desk.caller
-
-    def make(connection: Connection) -> ScoreRecord:
-        _, purpose = leave_of(connection, caller, supplier_id)
-        made = make_score(
-            service,
-            caller,
-            connection,
-            supplier_id=supplier_id,
-            as_of=None,
-            purpose=purpose,
-            request_id=request_id_of(desk.request),
-            language=desk.language,
-        )
-        return made.record
-
-    answer = service.store.answer_once(caller, form_key(form), f"desk score {supplier_id}".encode(), make)
-    if not answer.was_replayed:
-        service.metrics.score()
+    with desk.service.store.begin(desk.caller) as connection:
+        _, purpose = leave_of(connection, desk.caller, supplier_id)
+    wanted = ScoreRequest(supplier_id=supplier_id, purpose=purpose)
+    score_once(desk.service, desk.caller, form_key(form), wanted, request_id=request_id_of(desk.request), language=desk.language)
     return RedirectResponse(path_of("suppliers", supplier_id, said="scored"), 303)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from credit.errors import LianxinError
 from serving.access.caller import Scope
+from serving.access.forms import SentForm
 from serving.bank_policies.activate import activate_policy
 from serving.bank_policies.bodies import LONGEST_TOML, ActivationRequest, SimulationRequest
 from serving.bank_policies.reading import list_policies, policy_body, read_simulation
@@ -20,10 +21,10 @@ from serving.bank_policies.simulate import make_simulation
 from serving.bank_policies.upload import keep_policy
 from serving.decisions.persons import person_of
 from serving.decisions.policy_in_force import packaged_financing_policy
-from serving.desk.frame import Desk, InDesk, SentForm, form_key, path_of
+from serving.desk.frame import Desk, InDesk, form_key, path_of
+from serving.http.answers import asked_as
 from serving.http.problems import describe, request_id_of, told_error
 from serving.http.refusals import PolicyFaulty
-from serving.routes.policies import asked_as, today_of
 from serving.store import StoredAnswer
 
 router = APIRouter(prefix="/desk/policies")
@@ -42,7 +43,7 @@ def show_policies(desk: InDesk, start: uuid.UUID | None = None) -> Response:
     text = START
     if start is not None:
         with desk.service.store.begin(desk.caller) as connection:
-            text = policy_body(connection, start, today_of(desk.service), desk.language).toml
+            text = policy_body(connection, start, desk.service.today, desk.language).toml
     return _editor(desk, text, ())
 
 
@@ -78,7 +79,7 @@ def simulate(desk: InDesk, form: SentForm, policy_id: uuid.UUID) -> Response:
         wanted = SimulationRequest.model_validate(told)
 
         def keep(connection: Connection) -> StoredAnswer:
-            today, request_id = today_of(desk.service), request_id_of(desk.request)
+            today, request_id = desk.service.today, request_id_of(desk.request)
             return make_simulation(caller, connection, policy_id, wanted, today=today, request_id=request_id, language=desk.language)
 
         answer = desk.service.store.keep_once(caller, form_key(form), asked_as(f"/v1/policies/{policy_id}/simulation", wanted), keep)
@@ -105,7 +106,7 @@ def activate(desk: InDesk, form: SentForm, policy_id: uuid.UUID, simulation_id: 
         wanted = ActivationRequest(simulation_id=str(simulation_id), reason=form.get("reason", "").strip()[:2000] or "-")
 
         def keep(connection: Connection) -> StoredAnswer:
-            today, request_id = today_of(desk.service), request_id_of(desk.request)
+            today, request_id = desk.service.today, request_id_of(desk.request)
             return activate_policy(caller, connection, policy_id, wanted, today=today, request_id=request_id, language=desk.language)
 
         desk.service.store.keep_once(caller, form_key(form), asked_as(f"/v1/policies/{policy_id}/activate", wanted), keep)
@@ -117,7 +118,7 @@ def activate(desk: InDesk, form: SentForm, policy_id: uuid.UUID, simulation_id: 
 def _editor(desk: Desk, text: str, faults: Sequence[Mapping[str, object]]) -> Response:
     """Show the bank's policies and the field, with the faults of what was written in it."""
     with desk.service.store.begin(desk.caller) as connection:
-        kept = [summary for _, summary in list_policies(connection, 0, MOST, today_of(desk.service))]
+        kept = [summary for _, summary in list_policies(connection, 0, MOST, desk.service.today)]
     latest = {code: numbers[-1] for code, numbers in packaged_financing_policy().numbers.items() if not code.startswith("statute.")}
     return desk.page(
         "policies.html.j2",
@@ -142,14 +143,14 @@ def _policy_page(
     status: int = 200,
 ) -> Response:
     with desk.service.store.begin(desk.caller) as connection:
-        policy = policy_body(connection, policy_id, today_of(desk.service), desk.language)
+        policy = policy_body(connection, policy_id, desk.service.today, desk.language)
     return desk.page(
         "policy.html.j2",
         here=path_of("policies", str(policy_id)),
         status=status,
         policy=policy,
         lines=policy.toml.splitlines(),
-        today=today_of(desk.service),
+        today=desk.service.today,
         filled=filled or {},
         refusal=refusal,
         may_write=desk.may(Scope.POLICY_WRITE),
@@ -167,7 +168,7 @@ def _simulation_page(
 ) -> Response:
     with desk.service.store.begin(desk.caller) as connection:
         told: dict[str, Any] = json.loads(read_simulation(connection, policy_id, simulation_id))
-        policy = policy_body(connection, policy_id, today_of(desk.service), desk.language)
+        policy = policy_body(connection, policy_id, desk.service.today, desk.language)
         person = person_of(connection, desk.caller)
     return desk.page(
         "simulation.html.j2",

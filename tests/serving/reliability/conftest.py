@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,16 +41,3 @@ def nursery(parts: Path) -> Iterator[Nursery]:
     nursery = Nursery(parts)
     yield nursery
     nursery.close()
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Write a line that is seen whether or not the test passes: seeds and figures."""
-    plugins = request.config.pluginmanager
-    reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
-
-    def write(text: str) -> None:
-        with capture.global_and_fixture_disabled():  # type: ignore[union-attr]
-            reporter.write_line(f"\n{text}")  # type: ignore[union-attr]
-
-    return write

@@ -8,7 +8,8 @@ from schemathesis.core.failures import Failure
 
 EXAMPLE_KEY = "3b0f6a52-first-try"
 RULES_BEYOND_A_SCHEMA = {
-    "expires", "due_before_issued", "promised_before_ordered", "named_twice", "text_unreadable", "day_out_of_bounds", "value_out_of_bounds",
+    "expires", "in_the_past", "in_the_future", "due_before_issued", "promised_before_ordered", "named_twice", "text_unreadable",
+    "day_out_of_bounds", "value_out_of_bounds",
 }  # fmt: skip
 """Field codes of rules that a schema cannot say: of the clock, between fields, and of what can be compared."""
 _numbers = itertools.count()

@@ -97,7 +97,7 @@ def one_caller_for_each(document: Any, world: World) -> list[dict[str, Any]]:
 
 
 def test_every_id_in_a_path_has_one_that_is_there(url: str, world: World) -> None:
-    document = httpx.get(f"{url}/openapi.json").json()
+    document = httpx.get(f"{url}/openapi.json", timeout=60).json()
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     wanted = {f"path.{each['name']}" for operation in operations for each in operation.get("parameters", ()) if each["in"] == "path"}
     missing = sorted(wanted - set(known_ids(world)))
@@ -105,7 +105,7 @@ def test_every_id_in_a_path_has_one_that_is_there(url: str, world: World) -> Non
 
 
 def test_a_thousand_requests_are_answered_as_documented(url: str, world: World, tmp_path: Path, say: Say) -> None:
-    document = httpx.get(f"{url}/openapi.json").json()
+    document = httpx.get(f"{url}/openapi.json", timeout=60).json()
     count = sum(len(methods) for methods in document["paths"].values())
     report = run(url, world, tmp_path, say, cases=max(4, 200 // count), headers={}, operations=one_caller_for_each(document, world))
     assert report["operations"]["tested"] == count
@@ -115,6 +115,6 @@ def test_a_thousand_requests_are_answered_as_documented(url: str, world: World, 
 @pytest.mark.load
 @pytest.mark.parametrize("kind", CALLERS)
 def test_ten_thousand_requests_are_answered_as_documented(url: str, world: World, tmp_path: Path, say: Say, kind: TenantKind) -> None:
-    count = sum(len(methods) for methods in httpx.get(f"{url}/openapi.json").json()["paths"].values())
+    count = sum(len(methods) for methods in httpx.get(f"{url}/openapi.json", timeout=60).json()["paths"].values())
     report = run(url, world, tmp_path, say, cases=3200 // count, headers=world.headers[CALLERS[kind]], operations=[], more=",stateful")
     assert report["test_cases"]["generated"] >= 3334

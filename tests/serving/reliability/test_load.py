@@ -145,7 +145,7 @@ class Sample:
     connections: int
 
 
-@pytest.mark.parametrize(("seconds", "growth"), [(6.0, 1.25), pytest.param(240.0, 1.05, marks=pytest.mark.load)])
+@pytest.mark.parametrize(("seconds", "growth"), [(6.0, 1.25), pytest.param(660.0, 1.05, marks=pytest.mark.load)])
 def test_a_long_run_does_not_grow(
     nursery: Nursery, postgres: EmbeddedPostgres, owner: Store, world: World, say: Say, seconds: float, growth: float
 ) -> None:

@@ -19,7 +19,8 @@ from sqlalchemy import URL, make_url
 
 from features.store import open_ledger
 from serving.app import create_app
-from serving.server import GRACE_SECONDS, _Server, _url_of, listen
+from serving.background import Job, beside
+from serving.server import BATCH_SECONDS, GRACE_SECONDS, _Server, _url_of, listen
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -46,7 +47,9 @@ def serve(parts: Path, bundle: ScoringBundle, told: dict[str, Any]) -> None:
             app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
         )
         ready = f"{os.getpid()} {_url_of(listener)}\n".encode()
-        _Server(config, lambda: os.write(1, ready)).run(sockets=[listener])
+        worker = app.state.worker
+        with beside([Job("batches", BATCH_SECONDS, worker.work, worker.woken)]):
+            _Server(config, lambda: os.write(1, ready)).run(sockets=[listener])
 
 
 @dataclass
