@@ -6,7 +6,7 @@ Used by the batch over a ledger, by the stream over raw tables, by Spark's worke
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -83,24 +83,27 @@ class Evaluator:
         network : Network
             As `network` gives it, added up over all suppliers.
         """
-        step = max(BATCH_ROWS // len(self._days), 1)
-        lows = range(0, max(segment.suppliers, 1), step)
-        parts = [self._batch(segment, low, min(low + step, segment.suppliers), parties, network) for low in lows]
-        if len(parts) == 1:
-            return parts[0]
-        return Rows(
-            np.concatenate([part.supplier for part in parts]),
-            np.concatenate([part.as_of for part in parts]),
-            np.concatenate([part.values for part in parts]),
-        )
+        values = np.empty((segment.suppliers * len(self._days), len(self._features)))
+        return self.known_rows(self.fill(segment, parties, network, values), values)
 
-    def _batch(self, segment: Segment, low: int, high: int, parties: int, network: Network) -> Rows:
-        found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
-        windows, last, measures, elsewhere, known_from = found
-        days = self._days if high - low == 1 else np.tile(self._days, high - low)
-        suppliers = np.repeat(np.arange(low, high, dtype=np.int32), len(self._days))
-        aggregates = (OneRow if len(days) == 1 else Aggregates)(self._plan, windows, last, measures, elsewhere, days)
-        values = _values(aggregates, self._formulas, len(self._features))
+    def fill(self, segment: Segment, parties: int, network: Network, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+        """Write the rows of every supplier and date, by supplier, then date; return the first day anything was known of each supplier."""
+        known_from = np.empty(segment.suppliers, dtype=np.int32)
+        dates = len(self._days)
+        step = max(BATCH_ROWS // dates, 1)
+        for low in range(0, segment.suppliers, step):
+            high = min(low + step, segment.suppliers)
+            found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
+            windows, last, measures, elsewhere, known_from[low:high] = found
+            days = self._days if high - low == 1 else np.tile(self._days, high - low)
+            aggregates = (OneRow if len(days) == 1 else Aggregates)(self._plan, windows, last, measures, elsewhere, days)
+            _evaluate(aggregates, self._formulas, values[low * dates : high * dates])
+        return known_from
+
+    def known_rows(self, known_from: npt.NDArray[np.int32], values: npt.NDArray[np.float64]) -> Rows:
+        """Return what `fill` wrote, less the rows before anything was known."""
+        suppliers = np.repeat(np.arange(len(known_from), dtype=np.int32), len(self._days))
+        days = np.tile(self._days, len(known_from))
         is_known = np.repeat(known_from, len(self._days)) < days
         return Rows(suppliers, days, values) if is_known.all() else Rows(suppliers[is_known], days[is_known], values[is_known])
 
@@ -137,7 +140,9 @@ def _worked_out(features: tuple[Feature, ...], present: frozenset[str]) -> _Work
 
 def evaluate(rows: Aggregates, features: Sequence[Feature], present: frozenset[str]) -> npt.NDArray[np.float64]:
     """Compute formulas over aggregates (rows, features); features of tables the platform did not hand over are missing."""
-    return _values(rows, _formulas(features, present), len(features))
+    values = np.empty((len(rows.as_of), len(features)))
+    _evaluate(rows, _formulas(features, present), values)
+    return values
 
 
 def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tuple[int, Formula], ...]:
@@ -145,11 +150,10 @@ def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tup
     return tuple((place, feature.formula) for place, feature in enumerate(features) if feature.tables <= present)
 
 
-def _values(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], width: int) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[Any] = np.full((len(rows.as_of), width), np.nan)
+def _evaluate(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], values: npt.NDArray[np.float64]) -> None:
+    values[...] = np.nan
     if isinstance(rows, OneRow):
         values[0, [place for place, _ in formulas]] = [formula.of(rows) for _, formula in formulas]
-        return values
+        return
     for place, formula in formulas:
         values[:, place] = formula.of(rows)
-    return values

@@ -75,12 +75,10 @@ def _scatter(words, codes, low, at, out):
 
 
 @jit
-def _count(codes, low, starts):
-    starts[:] = 0
+def count_codes(codes, low, counts):
+    """Add how often each code occurs; codes from `low` on."""
     for i in range(len(codes)):
-        starts[codes[i] - low + 1] += 1
-    for c in range(len(starts) - 1):
-        starts[c + 1] += starts[c]
+        counts[codes[i] - low] += 1
 
 
 def concatenate(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:
@@ -94,8 +92,9 @@ def arrange(records: Records, codes: npt.NDArray[np.int32], low: int, count: int
 
     Read in their order and written to as many places as there are codes, as 8-byte words: several times faster than picking.
     """
-    starts, out = np.empty(count + 1, dtype=np.int64), np.empty_like(records)
-    _count(codes, low, starts)
+    starts, out = np.zeros(count + 1, dtype=np.int64), np.empty_like(records)
+    count_codes(codes, low, starts[1:])
+    np.cumsum(starts, out=starts)
     _scatter(words_of(records), codes, low, starts[:-1].copy(), words_of(out))
     return out, starts
 

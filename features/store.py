@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.errors import CannotWrite, LedgerUnreadable
+from features.buckets import Collected, parts_of
 from features.civil import to_date, to_day
-from features.collect import MEMORY, Collected, collect, parts_of
+from features.collect import MEMORY, collect
 from features.ledger import Ids, Ledger, ledger_of, refuse_empty, survey
 from features.network import TOTALS
 from features.read import RawTables

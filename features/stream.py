@@ -4,17 +4,16 @@ The same records, facts, kernel and formulas as through a stored ledger, bucket 
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from itertools import chain
 
 import numpy as np
 
 from credit.errors import OutOfRange
+from features.buckets import Collected, parts_of
 from features.catalog import CATALOG
 from features.civil import to_day
-from features.collect import MEMORY, Collected, collect, parts_of
-from features.evaluate import Evaluator, Rows
+from features.collect import MEMORY, collect, in_turn
+from features.evaluate import Evaluator, evaluator_for
 from features.feature import Feature
 from features.matrix import FeatureMatrix
 from features.network import Network, add_to_network
@@ -68,29 +67,28 @@ def stream_features(
         threads=threads,
     )
     try:
-        network = _network(collected, Evaluator(features, days, tables.present))
+        evaluator, suppliers = Evaluator(features, days, tables.present), collected.codes.suppliers.count
+        network = _network(collected, evaluator)
+        values, known_from = np.empty((suppliers * len(days), len(features))), np.empty(suppliers, dtype=np.int32)
 
-        def run(numbers: range) -> list[tuple[int, Rows]]:
-            return _run(collected, numbers, Evaluator(features, days, tables.present), network)
+        def run(number: int) -> None:
+            low, segment = collected.bucket(number)
+            high = low + segment.suppliers
+            own = evaluator_for(features, days, tables.present)
+            place = values[low * len(days) : high * len(days)]
+            known_from[low:high] = own.fill(segment, collected.codes.parties.count, network, place)
 
-        with ThreadPoolExecutor(threads) as pool:
-            done = list(pool.map(run, _shares(collected.buckets, threads)))
+        in_turn(threads, run, range(collected.buckets))
     finally:
         collected.close()
-    parts = sorted(chain.from_iterable(done), key=lambda part: part[0])
+    rows = evaluator.known_rows(known_from, values)
     ids = np.array(collected.codes.suppliers.ids(), dtype=np.str_)
-    places = np.concatenate([rows.supplier + low for low, rows in parts])
     return FeatureMatrix(
-        supplier_ids=ids[places],
-        as_of=np.concatenate([rows.as_of for _, rows in parts]).astype(np.int64).astype("datetime64[D]"),
+        supplier_ids=ids[rows.supplier],
+        as_of=rows.as_of.astype(np.int64).astype("datetime64[D]"),
         names=tuple(feature.name for feature in features),
-        values=np.concatenate([rows.values for _, rows in parts]),
+        values=rows.values,
     )
-
-
-def _shares(buckets: int, threads: int) -> list[range]:
-    """Every thread's buckets, dealt in turn."""
-    return [range(first, buckets, threads) for first in range(min(threads, buckets))]
 
 
 def _network(collected: Collected, evaluator: Evaluator) -> Network:
@@ -100,11 +98,3 @@ def _network(collected: Collected, evaluator: Evaluator) -> Network:
         for _, segment in parts_of(collected):
             add_to_network(network, segment)
     return network
-
-
-def _run(collected: Collected, numbers: range, evaluator: Evaluator, network: Network) -> list[tuple[int, Rows]]:
-    out = []
-    for number in numbers:
-        low, segment = collected.bucket(number)
-        out.append((low, evaluator.rows(segment, collected.codes.parties.count, network)))
-    return out

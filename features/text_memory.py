@@ -28,7 +28,7 @@ from credit.errors import LedgerUnreadable, OutOfRange
 from features.arrow import Cells, chunks
 from features.facts import KIND_INDEX, KINDS, TELLING_KINDS
 from features.feature import Feature
-from features.plan import Window
+from features.plan import Elsewhere, Parties, Window
 from features.records import Score
 from features.text import count_ngrams, labels_of_stars, learn, quarters_of_days, score_texts
 from features.text_counts import TextCounts, of_dense
@@ -155,7 +155,10 @@ def known_days(cells: dict[str, Cells], zone: str) -> Int32s:
 
 def asked_of(features: Sequence[Feature]) -> tuple[frozenset[str], frozenset[str]]:
     """Return the columns (table.column) and the tables that features ask a reader for, with those that make a supplier known."""
-    of_kinds = (column for feature in features for kind in feature.kinds for column in KINDS[KIND_INDEX[kind]].columns)
+    needs = [need for feature in features for need in feature.formula.needs()]
+    has_network, of_parties = any(isinstance(need, Elsewhere) for need in needs), {need.kind for need in needs if isinstance(need, Parties)}
+    kinds = (KINDS[KIND_INDEX[kind]] for feature in features for kind in feature.kinds)
+    of_kinds = (column for kind in kinds for column in kind.columns if column != kind.party or has_network or kind.name in of_parties)
     columns = columns_without_texts(features, of_kinds)
     tables = {name for feature in features for name in feature.tables} | {column.partition(".")[0] for column in columns}
     return columns, frozenset(tables | {KINDS[KIND_INDEX[kind]].table for kind in TELLING_KINDS})

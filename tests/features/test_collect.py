@@ -12,10 +12,11 @@ import pytest
 
 from credit.errors import CannotWrite, UnknownSupplier
 from features import arrow
-from features.collect import Collected, collect, parts_of, supplier_codes
-from features.identity import IdIndex
+from features.buckets import Collected, parts_of
+from features.collect import collect, supplier_codes
+from features.identity import IdIndex, utf8
 from features.read import RawTables
-from features.records import MISSING, Codes
+from features.records import MISSING, RECORDS, Codes
 from features.segment import TABLES, Segment
 from tests.drawn import AS_OF, draw, tables_of
 
@@ -100,6 +101,31 @@ def test_buckets_batches_and_spilling_change_nothing(
     assert told(collected) == whole
 
 
+@pytest.mark.parametrize("memory", [0, MAX])
+@pytest.mark.parametrize("suppliers", [1, 7])
+def test_records_come_out_of_a_bucket_as_they_went_in(memory: int, suppliers: int) -> None:
+    """Whatever a batch's records have in common: all, nothing, or a word in one batch that differs in the next."""
+    drawn, dtype = np.random.default_rng(3), RECORDS["orders"].dtype
+    codes = Codes(IdIndex(), IdIndex())
+    data, starts = utf8([f"S{i}" for i in range(suppliers)])
+    codes.suppliers.encode(data, starts, np.ones(suppliers, dtype=np.bool_))
+    collected, given = Collected(codes, 3), []
+    for batch in range(4):
+        records = np.zeros(50, dtype=dtype)
+        records["supplier"] = drawn.integers(0, suppliers, 50)
+        records["key"], records["recorded"] = drawn.integers(0, 9, 50), batch
+        records["party" if batch % 2 else "amount"] = drawn.integers(0, 9, 50)
+        collected.add("orders", records, None, memory)
+        given.append(records)
+    whole = np.concatenate(given)
+    for low, segment in parts_of(collected):
+        for supplier in range(segment.suppliers):
+            rows = slice(*segment.offsets[TABLES.index("orders"), supplier : supplier + 2].tolist())
+            found = segment.records[TABLES.index("orders")][rows]
+            assert found.tobytes() == whole[whole["supplier"] == low + supplier].tobytes()
+    collected.close()
+
+
 def test_without_labels_the_records_are_the_same(tables: RawTables, whole: list[tuple[str, int, bytes, str]]) -> None:
     bare = told(collect(tables.con, zone="Asia/Shanghai", tables=tables.present, labels=False, memory=0, bucket_rows=50))
     assert {label for *_, label in bare} == {""}
@@ -137,7 +163,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(tables: RawTables, tmp_
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("features.collect.FileIO", Full)
+    monkeypatch.setattr("features.buckets.FileIO", Full)
     with pytest.raises(CannotWrite, match=r"No space left on device.*TMPDIR"):
         collect(tables.con, zone="UTC", tables=tables.present, memory=0)
     assert not list(tmp_path.iterdir())
@@ -148,7 +174,7 @@ def test_a_disk_that_takes_a_piece_at_a_time_gets_the_whole(tables: RawTables, w
         def write(self, content: Any, /) -> int:
             return super().write(content[:1000])
 
-    monkeypatch.setattr("features.collect.FileIO", Slow)
+    monkeypatch.setattr("features.buckets.FileIO", Slow)
     assert told(collect(tables.con, zone="Asia/Shanghai", tables=tables.present, memory=0, bucket_rows=40)) == whole
 
 

@@ -16,7 +16,7 @@ from features.read import RawTables
 from features.records import Score
 from features.store import build_stored, open_ledger, save_ledger
 from features.stream import stream_features
-from features.text_memory import NO_QUARTER, TextMemory, columns_without_texts, needs_scores
+from features.text_memory import NO_QUARTER, TextMemory, asked_of, columns_without_texts, needs_scores
 from tests.drawn import AS_OF, tables_of
 from tests.reference import features_by_loop
 from tests.text_by_loop import scores_by_loop
@@ -193,3 +193,12 @@ def test_a_damaged_memory_is_refused(tmp_path: Path, last: npt.NDArray[np.int32]
     (tmp_path / "texts-last.npy").write_bytes(b"")
     with pytest.raises(LedgerUnreadable, match="build the ledger again"):
         TextMemory.load(tmp_path)
+
+
+def test_counterparties_are_read_only_where_something_counts_them() -> None:
+    of_reviews = [feature for feature in CATALOG if feature.source_table == "reviews"]
+    assert "reviews.buyer_id" not in asked_of(of_reviews)[0]
+    assert "reviews.reviewed_at" in asked_of(of_reviews)[0]
+    counted = [feature for feature in CATALOG if feature.name.startswith("orders_buyer")]
+    assert "orders.buyer_id" in asked_of(counted)[0]
+    assert {"orders.buyer_id", "invoices.buyer_id", "purchases.vendor_id"} <= asked_of(CATALOG)[0]
