@@ -324,32 +324,6 @@ def test_batches_are_listed_in_pages_as_they_stand(app: FastAPI, owner: Store, l
         assert client.get(f"/v1/batches?{wrong}").status_code == 422
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from sqlalchemy import make_url
-from features.store import open_ledger
-from serving.app import create_app
-from serving.settings import ServiceSettings
-from serving.store import Store
-from serving.swap.shelf import Shelf
-from training.bundle import ScoringBundle
-parts = Path(sys.argv[1])
-ledger, bundle = open_ledger(parts / "ledger"), ScoringBundle.load(Path(sys.argv[2]) / "first")
-for _ in sys.stdin:  # one worker for each line, in a process of its own that this one made ready
-    child = os.fork()
-    if not child:
-        store = Store.open(make_url(os.environ["STORE"]))
-        app = create_app(ServiceSettings(), bundle, ledger, store, shelf=Shelf(Path(sys.argv[2])))
-        while app.state.worker.work():
-            pass
-        os._exit(0)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("ended", flush=True)
-"""
-
-
 @pytest.mark.parametrize(("kills", "days_a_month"), [(5, 1), pytest.param(30, 3, marks=pytest.mark.load)])
 def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
     app: FastAPI,
@@ -367,7 +341,7 @@ def test_a_worker_killed_at_any_point_leaves_each_row_scored_once(
     rows = [f"{each},{day}" for day in days for each in ledger.supplier_ids]
     hook, batch = add_webhook(client), hand_in(client, "supplier_id,as_of\n" + "\n".join(rows)).json()
     environment = os.environ | {"STORE": postgres.app_url().render_as_string(hide_password=False)}
-    command = [sys.executable, "-c", KILLED, str(parts), str(shelf.folder)]
+    command = [sys.executable, "-m", "tests.serving.batch_worker", str(parts), str(shelf.folder)]
     rng, states = random.Random(20261122), []
 
     def progress() -> dict[str, Any]:
