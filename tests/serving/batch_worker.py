@@ -30,9 +30,15 @@ def main() -> None:
             while app.state.worker.work():
                 pass
             os._exit(0)
-        print(child, flush=True)
+        say(child)
         os.waitpid(child, 0)
-        print("ended", flush=True)
+        say("ended")
+
+
+def say(told: object) -> None:
+    """Tell whoever kills."""
+    sys.stdout.write(f"{told}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
