@@ -35,7 +35,7 @@ from serving.database.roles import APP_ROLE
 from serving.database.upgrade import upgrade_tables
 from serving.http.logs import log_to
 from serving.schemas import Purpose
-from serving.server import work_ahead
+from serving.server import settled, work_ahead
 from serving.settings import ServiceSettings
 from serving.store import Store
 from training.bundle import ScoringBundle
@@ -98,7 +98,8 @@ def service(bundle: Path, ledger: Path) -> Iterator[tuple[Any, Store, list[str]]
             settings = ServiceSettings(rate_burst=1_000_000, rate_per_second=100_000)
             app = create_app(settings, model, facts, store)
             work_ahead(app)
-            yield app, owner, [str(each) for each, known in zip(facts.supplier_ids, facts.known_from, strict=True) if known < 2**31 - 1]
+            with settled():
+                yield app, owner, [str(each) for each, known in zip(facts.supplier_ids, facts.known_from, strict=True) if known < 2**31 - 1]
             store.close()
             owner.close()
     finally:

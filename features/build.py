@@ -150,7 +150,7 @@ def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
     if not len(dates.months):
         return dates
     asked = (*dates.months.tolist(), *dates.known.tolist())
-    totals = ledger.networks.get(asked)
+    totals = _kept_totals(ledger, asked)
     if totals is None:
         network = evaluator.network(len(ledger.parties))
         for segment in runs_of(ledger.segments, len(ledger.suppliers)):
@@ -160,6 +160,18 @@ def network_of(ledger: Ledger, evaluator: Evaluator) -> Network:
             ledger.networks.popitem()  # the last one: those it was opened with come first
         ledger.networks[asked] = totals
     return replace(dates, totals=totals)
+
+
+def _kept_totals(ledger: Ledger, asked: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Return what was added up for the months asked for, alone or in a row among others; None where it was not."""
+    length = len(asked) // 2
+    for kept, totals in ledger.networks.items():
+        months = len(kept) // 2
+        for first in range(months - length + 1):
+            known = kept[months + first : months + first + length]
+            if (*kept[first : first + length], *known) == asked:
+                return totals[first : first + length]
+    return None
 
 
 def _joined(parts: Sequence[Any], none: Any) -> Any:

@@ -3,6 +3,7 @@
 Ctrl-C, SIGTERM and a closed terminal end requests under way, then the web server, then the embedded database.
 """
 
+import gc
 import signal
 import socket
 import threading
@@ -33,8 +34,10 @@ from serving.database.opening import Tell, bank_key, database_addresses, open_da
 from serving.decisions.lapses import lapse_due
 from serving.disputes.rescoring import Corrections, Stored, stored
 from serving.doctor import Finding, Surroundings, examine
+from serving.http.languages import Language
 from serving.http.logs import log_to
 from serving.report.build import build_report
+from serving.report.page import report_html
 from serving.schemas import Purpose
 from serving.service import Service
 from serving.settings import ServiceSettings
@@ -156,7 +159,8 @@ def serve(
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
                 )
-                with beside([*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)]):
+                jobs = [*_jobs(app, was_stored), Job("database", DATABASE_SECONDS, addresses.start_again)]
+                with settled(), beside(jobs):
                     _Server(config, lambda: _announce(running, tell, on_ready)).run(sockets=[listener])
             finally:
                 with suppress(SQLAlchemyError):  # the next start anchors what a lost database kept from it
@@ -165,12 +169,28 @@ def serve(
                 owner.close()
 
 
+@contextmanager
+def settled() -> Iterator[None]:
+    """Keep all that was loaded out of the garbage collector's sight while requests are answered.
+
+    Looking through it would stop an answer for a quarter of a second now and then.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def work_ahead(app: FastAPI) -> None:
-    """Make one report, while requests are answered: the platform's scores of the day and two years of its buyer network stay."""
+    """Make one report, while requests are answered: the platform's scores of the day, two years of its buyer network and the page stay."""
     service: Service = app.state.service
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
-    build_report(service.bundle, service.ledger, assessment, peers=service.peers)
+    report = build_report(service.bundle, service.ledger, assessment, peers=service.peers)
+    for language in Language:
+        report_html(report, language, warnings=(), looks=None, addresses=None)
 
 
 def _jobs(app: FastAPI, was_stored: Stored | None) -> list[Job]:

@@ -109,6 +109,21 @@ def test_the_service_adds_nothing_up_at_the_first_call_of_a_month(path: Path, mo
             build_features(stored, [day], ["S"], as_known_at=known)
 
 
+def test_months_among_others_are_not_added_up_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [date(2025, month, 1) for month in range(4, 10)]
+    expected = [build_features(open_ledger(path), days[first:last], ["S"]).values.tobytes() for first, last in ((2, 6), (0, 3), (1, 2))]
+    stored = open_ledger(path)
+    build_features(stored, days, ["S"])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the platform was added up")
+
+    monkeypatch.setattr(build, "add_to_network", refuse)
+    assert [build_features(stored, days[first:last], ["S"]).values.tobytes() for first, last in ((2, 6), (0, 3), (1, 2))] == expected
+    with pytest.raises(AssertionError, match="added up"):
+        build_features(stored, [days[1], days[3]], ["S"])
+
+
 def test_what_was_added_up_since_gives_way_and_what_was_stored_stays(path: Path) -> None:
     stored = open_ledger(path)
     kept, features = list(stored.networks), tuple(feature for feature in CATALOG if feature.name.startswith("network"))
