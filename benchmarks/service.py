@@ -77,7 +77,7 @@ def serve(bundle: Path, ledger: Path, data: Path) -> None:
     from serving.database.upgrade import upgrade_tables
     from serving.http.logs import log_to
     from serving.schemas import Purpose
-    from serving.server import listen
+    from serving.server import listen, settled
     from serving.settings import ServiceSettings
     from serving.store import Store
 
@@ -99,7 +99,8 @@ def serve(bundle: Path, ledger: Path, data: Path) -> None:
         server = uvicorn.Server(uvicorn.Config(route, log_config=None, access_log=False, lifespan="off", server_header=False))
         with listen("127.0.0.1", 0) as listener:
             print(json.dumps({"port": listener.getsockname()[1], "key": key, "postgres": postgres.pid}), flush=True)
-            server.run(sockets=[listener])
+            with settled():
+                server.run(sockets=[listener])
 
 
 def bare_app(bundle: ScoringBundle, ledger: Ledger) -> Any:
