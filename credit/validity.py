@@ -15,7 +15,6 @@ def valid_until(as_of: date, policy: Policy) -> date:
         The score's day: what was known before it is in it.
     policy
         `validity`, with ``score_days`` in calendar days.
-
     """
     days = policy.whole("score_days")
     if days < 0:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from credit.errors import BundleInvalid
-from training.trees import TINY, Bools, Ints, Tree, Values, parse_trees
+from training.trees import DEFAULT_LEFT, MISSING_IS_NAN, MISSING_IS_ZERO, TINY, Bools, Ints, Tree, Values, parse_trees
 
 GROUP_BITS = 8
 """Splits a group of several leaves may depend on."""
@@ -27,8 +27,6 @@ BLOCK_ROWS = 4096
 """Rows worked on at a time, so that their columns stay near the processor."""
 FEW_ROWS = 64
 """As many rows are done faster one by one."""
-
-_DEFAULT_LEFT, _MISSING_IS_ZERO, _MISSING_IS_NAN = 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +274,9 @@ def _outcomes(tree: Tree) -> tuple[Ints, Values, Bools]:
     A number of at most 1e-35 in absolute value is zero to LightGBM, so bounds among these move to the end they mean.
     """
     bound = np.where(np.abs(tree.threshold) > TINY, tree.threshold, np.where(tree.threshold < 0.0, np.nextafter(-TINY, -1.0), TINY))
-    is_own = (tree.decision & (_MISSING_IS_ZERO | _MISSING_IS_NAN)) > 0
-    missing_goes_left = np.where(is_own, (tree.decision & _DEFAULT_LEFT) > 0, tree.threshold >= 0.0)
-    column = np.where((tree.decision & _MISSING_IS_ZERO) > 0, -tree.feature - 1, tree.feature)
+    is_own = (tree.decision & (MISSING_IS_ZERO | MISSING_IS_NAN)) > 0
+    missing_goes_left = np.where(is_own, (tree.decision & DEFAULT_LEFT) > 0, tree.threshold >= 0.0)
+    column = np.where((tree.decision & MISSING_IS_ZERO) > 0, -tree.feature - 1, tree.feature)
     return column, bound, missing_goes_left
 
 

@@ -6,7 +6,7 @@ The one place where a score is computed: the bundle, its first parse in a child 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from credit.errors import BundleInvalid, OutOfRange
 from credit.scale import Scale
 from training.contributions import TreeTables
-
-if TYPE_CHECKING:
-    pass
 
 Values = NDArray[np.float64]
 
@@ -86,7 +83,7 @@ class BoosterContributions:
         from lightgbm.basic import LightGBMError
 
         try:
-            self._booster: Booster = Booster(model_str=model_text)
+            self._booster = Booster(model_str=model_text)
             self.names: tuple[str, ...] = tuple(self._booster.feature_name())
             self.bias = float(self._predict(np.full((1, len(self.names)), np.nan))[0, -1])
         except LightGBMError as error:
@@ -141,7 +138,7 @@ class Scorer:
         contributions = self._model.contributions(np.ascontiguousarray(values, dtype=np.float64))
         contributions *= self._points_per_margin
         points = _added(self.base_points, contributions)
-        return Scores(pd=_pds(self._scale, points), points=points, base_points=self.base_points, contributions=contributions)
+        return Scores(pd=self._scale.pds(points), points=points, base_points=self.base_points, contributions=contributions)
 
 
 def _added(base: float, contributions: Values) -> Values:
@@ -152,13 +149,3 @@ def _added(base: float, contributions: Values) -> Values:
     for column in contributions.T:
         points += column
     return points
-
-
-def _pds(scale: Scale, points: Values) -> Values:
-    """Return ``scale.pd`` of each, bit for bit, in a tenth of the time."""
-    if not np.isfinite(points).all():
-        raise OutOfRange("points must be finite: the leaves of the model are too large to be added up")
-    log_odds = (points - scale.offset) / scale.factor
-    # One exponential at a time: vectorised ones may differ in the last bit with the length of the batch.
-    odds = np.fromiter(map(math.exp, (-np.abs(log_odds)).tolist()), dtype=np.float64, count=len(points))
-    return np.where(log_odds >= 0.0, odds, 1.0) / (1.0 + odds)

@@ -22,7 +22,8 @@ TINY = float(np.float32(1e-35))
 """LightGBM's ``kZeroThreshold``: what is no farther from zero is zero."""
 TOP = float(np.finfo(np.float64).max)
 _BELOW_ZERO = float(np.nextafter(-TINY, -np.inf))
-_DEFAULT_LEFT, _MISSING_IS_ZERO, _MISSING_IS_NAN = 2, 4, 8
+DEFAULT_LEFT, MISSING_IS_ZERO, MISSING_IS_NAN = 2, 4, 8
+"""Bits of a split's decision: where what is missing goes, and what it is."""
 _NUMERICAL = (0, 2, 4, 6, 8, 10)
 
 
@@ -30,9 +31,9 @@ def sends_left(threshold: Values, decision: Ints, values: Values) -> Bools:
     """Return which values splits send left; missing is NaN, and what LightGBM takes for zero is 0. The arrays broadcast."""
     is_missing = np.isnan(values)
     numbers = np.where(is_missing, 0.0, values)
-    default = (decision & _DEFAULT_LEFT) > 0
-    left = np.where(((decision & _MISSING_IS_NAN) > 0) & is_missing, default, numbers <= threshold)
-    return np.asarray(np.where(((decision & _MISSING_IS_ZERO) > 0) & (numbers == 0.0), default, left), dtype=np.bool_)
+    default = (decision & DEFAULT_LEFT) > 0
+    left = np.where(((decision & MISSING_IS_NAN) > 0) & is_missing, default, numbers <= threshold)
+    return np.asarray(np.where(((decision & MISSING_IS_ZERO) > 0) & (numbers == 0.0), default, left), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Tree:
 
     def missing_is_own(self, node: int) -> bool:
         """Return whether the node has a branch for a missing value; otherwise it reads one as zero."""
-        return bool(self.decision[node] & _MISSING_IS_NAN)
+        return bool(self.decision[node] & MISSING_IS_NAN)
 
 
 @dataclass(frozen=True, slots=True)

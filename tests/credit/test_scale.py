@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,3 +52,10 @@ def test_a_scale_that_means_nothing_is_refused(numbers: dict[str, float]) -> Non
 def test_points_that_are_no_number_have_no_pd(points: float) -> None:
     with pytest.raises(OutOfRange, match="finite"):
         Scale().pd(points)
+
+
+def test_many_points_have_the_pds_of_each_to_the_last_bit() -> None:
+    points = np.concatenate([np.linspace(-3000.0, 3000.0, 4001), [Scale().offset]])
+    assert Scale().pds(points).tolist() == [Scale().pd(each) for each in points.tolist()]
+    with pytest.raises(OutOfRange, match="must be finite"):
+        Scale().pds(np.array([600.0, np.inf]))

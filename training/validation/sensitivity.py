@@ -88,13 +88,13 @@ def move_features(rescorer: Rescorer, values: Values, names: tuple[str, ...]) ->
 def withhold_tables(rescorer: Rescorer, bundle: ScoringBundle, values: Values, y: Values) -> list[TableSensitivity]:
     """Return what happens to the score when one source table is missing, in the order of the catalogue."""
     before = rescorer.points(values)
-    grades = grade_places(_pds(bundle, before), bundle.grades)
+    grades = grade_places(bundle.scale.pds(before), bundle.grades)
     found = []
     for table, columns in _columns_by_table(bundle).items():
         without = values.copy()
         without[:, columns] = np.nan
         after = rescorer.points(without)
-        places = grade_places(_pds(bundle, after), bundle.grades)
+        places = grade_places(bundle.scale.pds(after), bundle.grades)
         found.append(
             TableSensitivity(
                 table=table,
@@ -115,10 +115,6 @@ def _columns_by_table(bundle: ScoringBundle) -> Mapping[str, list[int]]:
     for column, entry in enumerate(bundle.catalog):
         tables.setdefault(str(entry["source_table"]), []).append(column)
     return tables
-
-
-def _pds(bundle: ScoringBundle, points: Values) -> Values:
-    return np.array([bundle.scale.pd(value) for value in points.tolist()])
 
 
 def _evenly(values: Values) -> Values:
