@@ -97,7 +97,7 @@ def service(bundle: Path, ledger: Path) -> Iterator[tuple[Any, Store, list[str]]
             owner, store = Store.open(postgres.owner_url()), Store.open(postgres.app_url())
             settings = ServiceSettings(rate_burst=1_000_000, rate_per_second=100_000)
             app = create_app(settings, model, facts, store)
-            work_ahead(app)
+            work_ahead(app.state.service)
             with settled():
                 yield app, owner, [str(each) for each, known in zip(facts.supplier_ids, facts.known_from, strict=True) if known < 2**31 - 1]
             store.close()

@@ -55,7 +55,7 @@ def render(template: str, language: Language, **values: Any) -> str:
     spoken = words(language)
     chosen = 0 if language is Language.ZH_CN else 1
     return _ENVIRONMENT.get_template(template).render(
-        t=spoken.text, words=spoken, language=language.value, lang=("zh", "en")[chosen], pick=lambda pair: pair[chosen], **values
+        t=spoken.text, words=spoken, language=language.value, lang=language.in_address, pick=lambda pair: pair[chosen], **values
     )
 
 

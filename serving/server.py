@@ -154,7 +154,7 @@ def serve(
                     _refuse_unsafe(look_around(settings, model, facts, started, addresses, (owner, store)))
                 anchor_chains(owner, keys.anchor)
                 app = create_app(settings, model, facts, store, keys, shelf, asked, ledger.resolve())
-                threading.Thread(target=work_ahead, args=(app,), daemon=True).start()
+                threading.Thread(target=work_ahead, args=(app.state.service,), daemon=True).start()
                 running = RunningService(_url_of(listener), facts, owner, app.state.service.sessions)
                 config = uvicorn.Config(
                     app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS
@@ -183,9 +183,8 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def work_ahead(app: FastAPI) -> None:
+def work_ahead(service: Service) -> None:
     """Make one report, while requests are answered: the platform's scores of the day, two years of its buyer network and the page stay."""
-    service: Service = app.state.service
     supplier = str(service.ledger.supplier_ids[int(service.ledger.known_from.argmin())])
     assessment = assess(service.bundle, service.ledger, supplier, service.ledger.latest_as_of)
     report = build_report(service.bundle, service.ledger, assessment, peers=service.peers)

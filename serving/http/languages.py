@@ -31,6 +31,11 @@ class Language(StrEnum):
         """The name of the language among Babel's locales and in the ``locale`` folder."""
         return self.value.replace("-", "_")
 
+    @property
+    def in_address(self) -> str:
+        """How the addresses of pages name the language in ``lang``."""
+        return self.value.partition("-")[0]
+
 
 def choose_language(accept_language: str | None) -> Language:
     """Return the language the ``Accept-Language`` header likes best; Chinese where it says nothing we speak.

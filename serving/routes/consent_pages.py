@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse
 from serving.access.caller import Caller, Scope, TenantKind
 from serving.access.consents import all_consents, looks_by_consent, open_banks, read_consent, withdraw
 from serving.access.forms import SentForm, form_token
-from serving.http.languages import Language
 from serving.http.problems import language_of
 from serving.http.refusals import ScopeMissing
 from serving.pages import page
@@ -87,7 +86,7 @@ def take_back(
     _refuse_others(caller, Scope.CONSENT_WRITE)
     with service.store.begin(caller) as connection:
         withdraw(connection, consent_id, recorded_by=caller.tenant_id)
-    spoken = "zh" if language_of(request, lang) is Language.ZH_CN else "en"
+    spoken = language_of(request, lang).in_address
     return RedirectResponse("/consents?" + urlencode({"lang": spoken, "said": "withdrawn"}), 303)
 
 

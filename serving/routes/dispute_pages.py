@@ -22,7 +22,6 @@ from serving.disputes.bodies import BODY_BYTES, DisputeRequest, Kind
 from serving.disputes.form import MEDIA_TYPE, Part, parse_form
 from serving.disputes.record import list_disputes
 from serving.http.body import read_bytes
-from serving.http.languages import Language
 from serving.http.problems import language_of, request_id_of
 from serving.http.refusals import BodyTooLarge, RowUnknown, ScopeMissing
 from serving.pages import page
@@ -98,7 +97,7 @@ def _receive(request: Request, service: Service, caller: Caller, fields: Mapping
         return _form(request, service, caller, as_of, kind, again, notice="disputes.notice.incomplete")
     except RowUnknown:
         return _form(request, service, caller, as_of, kind, again, notice="disputes.notice.row")
-    spoken = "zh" if language_of(request) is Language.ZH_CN else "en"
+    spoken = language_of(request).in_address
     return RedirectResponse("/disputes?" + urlencode({"lang": spoken}), 303)
 
 

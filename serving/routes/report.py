@@ -65,7 +65,7 @@ def show_report(
     wanted, language = _Wanted(supplier_id, as_of, purpose), language_of(request, lang)
     leave, looks, disputed = _look(service, caller, wanted)
     report, warnings = _gather(service, leave, wanted, language)
-    spoken = {"lang": "zh" if language is Language.ZH_CN else "en"}
+    spoken = {"lang": language.in_address}
     addresses = Addresses(
         wanted.at("/report"), wanted.at("/report.pdf", **spoken).rstrip("&"), wanted.at("/evidence/FEATURE", **spoken).rstrip("&")
     )
@@ -113,7 +113,7 @@ def show_evidence(
     day = as_of or service.ledger.latest_as_of
     refuse_later_as_of(service.ledger, day)
     found = reckon(service.ledger, feature, supplier_id, day)
-    spoken = "zh" if language is Language.ZH_CN else "en"
+    spoken = language.in_address
     may_dispute = caller.kind is TenantKind.SUPPLIER and Scope.DISPUTE_WRITE in caller.scopes
     shown = evidence_html(
         found,
