@@ -87,8 +87,9 @@ def principal_reasons(
     if len(lengths) != 1:
         raise OutOfRange(f"factors, values, contributions and references must have one length, found {sorted(lengths)}")
     worse: dict[str, list[tuple[float, int]]] = {}
-    for i, factor in enumerate(factors):
-        if _reads_worse(factor, values[i], reference_values[i]):
+    for i, (factor, value, reference) in enumerate(zip(factors, values, reference_values, strict=True)):
+        worse_by = (value - reference) * factor.direction
+        if worse_by > 0.0 and _reads_apart(worse_by, factor.unit, value, reference):  # nor where one of the two is missing
             worse.setdefault(factor.family, []).append((reference_contributions[i] - contributions[i], i))
     # Of equal ones the first in the factors' order.
     families = [(sum(points for points, _ in lost), *min((-points, i) for points, i in lost)) for lost in worse.values()]
@@ -96,13 +97,10 @@ def principal_reasons(
     return tuple(_reason(factors[i], total, values[i], reference_values[i]) for total, i in ordered[:limit])
 
 
-def _reads_worse(factor: Factor, value: float, reference: float) -> bool:
-    """Whether a reader sees the value on the riskier side of the reference; two that read alike are not."""
-    worse_by = (value - reference) * factor.direction
-    if not worse_by > 0.0:  # nor where one of them is missing
-        return False
+def _reads_apart(by: float, unit: str, value: float, reference: float) -> bool:
+    """Whether a reader sees that the two differ: those that lie ``by`` apart and read alike are the same to it."""
     # Two last digits apart they cannot read alike; what lies nearer has to be looked at.
-    return worse_by > 2.0 * _LAST_DIGIT.get(factor.unit, 0.1) or shown_en(value, factor.unit) != shown_en(reference, factor.unit)
+    return by > 2.0 * _LAST_DIGIT.get(unit, 0.1) or shown_en(value, unit) != shown_en(reference, unit)
 
 
 def _reason(factor: Factor, points: float, value: float, reference: float) -> Reason:

@@ -1,4 +1,4 @@
-"""Records of a run of suppliers to their feature rows: kernel, then formulas. The one place where the two meet.
+"""Records of a run of suppliers to their feature rows: kernel, then the formulas' program. The one place where the two meet.
 
 Used by the batch over a ledger, by the stream over raw tables, by Spark's workers and by the service.
 """
@@ -11,12 +11,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import Aggregates, OneRow
 from features.feature import Feature
-from features.formula import Formula
 from features.kernel import Kernel
-from features.network import NO_NETWORK, Network, empty_network
+from features.network import NO_NETWORK, Network, empty_network, with_room
 from features.plan import Plan, schedule
+from features.program import Aggregated, Program
 from features.segment import Segment
 
 BATCH_ROWS = 4096
@@ -25,7 +24,7 @@ BATCH_ROWS = 4096
 _KEPT: Final = 8
 """Evaluators, and plans, each thread keeps."""
 
-_WorkedOut = tuple[tuple[Feature, ...], Plan, tuple[tuple[int, Formula], ...]]
+_WorkedOut = tuple[tuple[Feature, ...], Plan, Program]
 
 _mine = threading.local()
 
@@ -62,15 +61,15 @@ class Evaluator:
 
     def __init__(self, features: tuple[Feature, ...], as_of: Sequence[int], present: frozenset[str], known: int | None = None) -> None:
         """Lay the features' plan out on the dates."""
-        self._features, self._plan, self._formulas = _worked_out(features, present)
+        self._features, self._plan, self._program = _worked_out(features, present)
         self.names = tuple(feature.name for feature in features)
         self._days = np.asarray(as_of, dtype=np.int32)
-        self._known = known
+        self._months = empty_network(self._days, known, 0) if self._plan.has_network else NO_NETWORK
         self._kernel = Kernel(self._plan, schedule(self._plan, as_of, None if known is None else [known] * len(self._days)))
 
     def network(self, parties: int) -> Network:
         """Return the network the features need of as many counterparties, before anything is added up; empty where they need none."""
-        return empty_network(self._days, self._known, parties) if self._plan.has_network else NO_NETWORK
+        return self._months if not (parties and self._plan.has_network) else with_room(self._months, parties)
 
     def rows(self, segment: Segment, parties: int, network: Network = NO_NETWORK) -> Rows:
         """Return the rows of every supplier and date of which anything was known before the date.
@@ -96,8 +95,7 @@ class Evaluator:
             found = self._kernel.aggregate(segment.records, segment.offsets[:, low : high + 1], parties, network)
             windows, last, measures, elsewhere, known_from[low:high] = found
             days = self._days if high - low == 1 else np.tile(self._days, high - low)
-            aggregates = (OneRow if len(days) == 1 else Aggregates)(self._plan, windows, last, measures, elsewhere, days)
-            _evaluate(aggregates, self._formulas, values[low * dates : high * dates])
+            self._program.run(Aggregated(windows, last, measures, elsewhere, days), values[low * dates : high * dates])
         return known_from
 
     def known_rows(self, known_from: npt.NDArray[np.int32], values: npt.NDArray[np.float64]) -> Rows:
@@ -128,32 +126,19 @@ def evaluator_for(features: tuple[Feature, ...], as_of: Sequence[int], present: 
 
 
 def _worked_out(features: tuple[Feature, ...], present: frozenset[str]) -> _WorkedOut:
-    """Features, their plan and the formulas that can be computed, for any dates: most of what the first call of a day would cost."""
+    """Features, their plan and their program, for any dates: most of what the first call of a day would cost."""
     kept: dict[tuple[int, frozenset[str]], _WorkedOut] = _mine.__dict__.setdefault("plans", {})
     asked = (id(features), present)  # what is kept holds its features, too
     if asked not in kept:
         if len(kept) >= _KEPT:
             kept.pop(next(iter(kept)))
-        kept[asked] = features, plan_of(features), _formulas(features, present)
+        plan = plan_of(features)
+        kept[asked] = features, plan, program_of(plan, features, present)
     return kept[asked]
 
 
-def evaluate(rows: Aggregates, features: Sequence[Feature], present: frozenset[str]) -> npt.NDArray[np.float64]:
-    """Compute formulas over aggregates (rows, features); features of tables the platform did not hand over are missing."""
-    values = np.empty((len(rows.as_of), len(features)))
-    _evaluate(rows, _formulas(features, present), values)
-    return values
-
-
-def _formulas(features: Sequence[Feature], present: frozenset[str]) -> tuple[tuple[int, Formula], ...]:
-    """Formulas of the features that can be computed, with their places."""
-    return tuple((place, feature.formula) for place, feature in enumerate(features) if feature.tables <= present)
-
-
-def _evaluate(rows: Aggregates, formulas: Sequence[tuple[int, Formula]], values: npt.NDArray[np.float64]) -> None:
-    values[...] = np.nan
-    if isinstance(rows, OneRow):
-        values[0, [place for place, _ in formulas]] = [formula.of(rows) for _, formula in formulas]
-        return
-    for place, formula in formulas:
-        values[:, place] = formula.of(rows)
+def program_of(plan: Plan, features: Sequence[Feature], present: frozenset[str]) -> Program:
+    """Return the features' formulas as one program; features of tables the platform did not hand over are missing."""
+    program = Program(plan)
+    program.ask(feature.formula.on(program) if feature.tables <= present else program.missing() for feature in features)
+    return program

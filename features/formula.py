@@ -1,24 +1,24 @@
 """The small language of feature formulas: sums, ratios and changes over the kernel's aggregates.
 
-Stands between the kernel and the catalogue. A formula is a value that can be computed (`of`) and asked what it rests on (`needs`), so
+Stands between the kernel and the catalogue. A formula writes itself down as steps (`on`) and can be asked what it rests on (`needs`), so
 lineage, evidence and documentation are read from the very thing that computes. One row alone and a million together come out bit for
-bit the same (`features.aggregates`).
+bit the same (`features.program`).
 """
 
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
-from features.aggregates import Aggregates, Number, divide, is_positive, larger, root, where_known
 from features.facts import MONTHS, PARTY_METRICS
 from features.plan import Elsewhere, LastDay, Need, Parties, Window
+from features.program import Program, Value
 
 
 class Formula(Protocol):
     """What every formula can do."""
 
-    def of(self, rows: Aggregates) -> Number:
-        """Return the value per row; missing is NaN."""
+    def on(self, program: Program) -> Value:
+        """Return the value, as a step of the program; missing is NaN."""
 
     def needs(self) -> tuple[Need, ...]:
         """Return what the value rests on, in the order in which it is met."""
@@ -52,9 +52,9 @@ class Sum:
         """Make the window once: a supplier's row asks for four hundred."""
         object.__setattr__(self, "window", Window(self.kind, self.column, self.since, self.until))
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return the sum per row, divided by `scale`."""
-        total = rows.total(self.window)
+        total = program.total(self.window)
         return total if self.scale == 1.0 else total / self.scale
 
     def needs(self) -> tuple[Need, ...]:
@@ -69,9 +69,9 @@ class Months:
     kind: str
     column: str
 
-    def columns(self, rows: Aggregates) -> list[Number]:
+    def columns(self, program: Program) -> list[Value]:
         """Return twelve arrays, one value per row each."""
-        return [rows.total(window) for window in self.windows()]
+        return [program.total(window) for window in self.windows()]
 
     def windows(self) -> tuple[Window, ...]:
         """Return the twelve windows."""
@@ -85,9 +85,9 @@ class Ratio:
     num: Formula
     den: Formula
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return num / den per row."""
-        return divide(self.num.of(rows), self.den.of(rows))
+        return self.num.on(program).over(self.den.on(program))
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both sides need."""
@@ -101,9 +101,9 @@ class Minus:
     left: Formula
     right: Formula
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return left - right per row."""
-        return self.left.of(rows) - self.right.of(rows)
+        return self.left.on(program) - self.right.on(program)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both sides need."""
@@ -116,9 +116,9 @@ class Floor:
 
     inner: Formula
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return max(value, 0) per row."""
-        return larger(self.inner.of(rows), 0.0)
+        return self.inner.on(program).at_least(0.0)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what the inner formula needs."""
@@ -132,10 +132,10 @@ class Growth:
     recent: Formula
     earlier: Formula
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return the symmetric change per row."""
-        recent, earlier = self.recent.of(rows), self.earlier.of(rows)
-        return divide(recent - earlier, recent + earlier)
+        recent, earlier = self.recent.on(program), self.earlier.on(program)
+        return (recent - earlier).over(recent + earlier)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both windows need."""
@@ -148,12 +148,12 @@ class Variation:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return standard deviation / mean per row."""
-        columns = self.months.columns(rows)
+        columns = self.months.columns(program)
         mean = _added(columns) / MONTHS
         spread = _added([(column - mean) * (column - mean) for column in columns]) / MONTHS
-        return divide(root(spread), mean)
+        return spread.root().over(mean)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -166,13 +166,13 @@ class Slope:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return the relative slope per row; positive is growth."""
-        columns = self.months.columns(rows)
+        columns = self.months.columns(program)
         centre = (MONTHS - 1) / 2
         weighted = _added([column * (centre - age) for age, column in enumerate(columns)])
         scale = sum((centre - age) * (centre - age) for age in range(MONTHS))
-        return divide(weighted / scale, _added(columns) / MONTHS)
+        return (weighted / scale).over(_added(columns) / MONTHS)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -185,10 +185,10 @@ class ActiveMonths:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return 0 to 12 per row."""
-        active = _added([is_positive(column) for column in self.months.columns(rows)])
-        return where_known(rows.days_since(self.months.kind), active)
+        active = _added([column.is_positive() for column in self.months.columns(program)])
+        return active.where_known(program.days_since(self.months.kind))
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months, and the last day that tells whether there ever was a fact."""
@@ -201,13 +201,13 @@ class Peak:
 
     months: Months
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return 1/12 to 1 per row."""
-        columns = self.months.columns(rows)
+        columns = self.months.columns(program)
         largest = columns[0]
         for column in columns[1:]:
-            largest = larger(largest, column)
-        return divide(largest, _added(columns))
+            largest = largest.at_least(column)
+        return largest.over(_added(columns))
 
     def needs(self) -> tuple[Need, ...]:
         """Return the months."""
@@ -224,10 +224,10 @@ class MeanAge:
     stock: Formula
     days: Formula
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return days per row."""
-        stock = self.stock.of(rows)
-        return divide(rows.day() * stock - self.days.of(rows), stock)
+        stock = self.stock.on(program)
+        return (program.day() * stock - self.days.on(program)).over(stock)
 
     def needs(self) -> tuple[Need, ...]:
         """Return what both sides need."""
@@ -240,9 +240,9 @@ class DaysSince:
 
     kind: str
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return days per row."""
-        return rows.days_since(self.kind)
+        return program.days_since(self.kind)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the last day."""
@@ -262,9 +262,9 @@ class Party:
         if self.metric not in PARTY_METRICS:
             raise ValueError(f"{self.metric} is no measure of counterparties; there are {', '.join(PARTY_METRICS)}")
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return the measure per row."""
-        return rows.party(self.kind, self.window, self.metric)
+        return program.party(self.kind, self.window, self.metric)
 
     def needs(self) -> tuple[Need, ...]:
         """Return the walk over the counterparties."""
@@ -279,9 +279,9 @@ class Network:
     kinds: tuple[str, ...]
     scale: float = 1.0
 
-    def of(self, rows: Aggregates) -> Number:
+    def on(self, program: Program) -> Value:
         """Return the sum per row, divided by `scale`."""
-        total = rows.elsewhere(self.measure)
+        total = program.elsewhere(self.measure)
         return total if self.scale == 1.0 else total / self.scale
 
     def needs(self) -> tuple[Need, ...]:
@@ -289,8 +289,8 @@ class Network:
         return tuple(Elsewhere(kind, self.measure) for kind in self.kinds)
 
 
-def _added(columns: list[Number]) -> Number:
-    """Sum of columns in their order: numpy's own reduction may pair them differently for one row and for many."""
+def _added(columns: list[Value]) -> Value:
+    """Sum of columns in their order."""
     total = columns[0]
     for column in columns[1:]:
         total = total + column

@@ -33,10 +33,11 @@ def _bin(plan, day):
 
 
 @jit
-def _sum_bins(facts, n, plan, latest, sums):
-    """Fill the running sums of every slot over the bins; return the first day anything was known."""
+def _sum_bins(facts, n, plan, latest, sums, begins):
+    """Fill the running sums of every slot, and where each bin of each walked kind begins; return the first day anything was known."""
     known_from = FOREVER
     sums[:] = 0
+    begins[:] = 0
     last_bin = len(plan.bounds)
     for i in range(n):
         kind = facts[i, KIND]
@@ -48,11 +49,15 @@ def _sum_bins(facts, n, plan, latest, sums):
         if b < last_bin:
             for slot in range(plan.columns[kind], plan.columns[kind + 1]):
                 sums[slot, b] += facts[i, VALUES + plan.column_of[slot]]
+            if plan.walk_at[kind] >= 0:
+                begins[plan.walk_at[kind] * last_bin + b + 1] += 1
     for slot in range(sums.shape[0]):
         running = np.int64(0)
         for b in range(last_bin):
             running += sums[slot, b]
             sums[slot, b] = running
+    for b in range(1, len(begins)):
+        begins[b] += begins[b - 1]
     return known_from
 
 
@@ -83,37 +88,15 @@ def _take_out_unknown(facts, n, plan, latest, low, out):
             d += 1
 
 
-@allocating
-def _sort_walked(facts, n, plan, latest, kind):
-    """Facts of one kind by bin: their places, and where each bin begins."""
-    begins = np.zeros(len(plan.bounds) + 1, np.int64)
-    places = np.empty(_count_walked(facts, n, plan, latest, kind, begins), np.int64)
-    _place_walked(facts, n, plan, latest, kind, begins.copy(), places)
-    return places, begins
-
-
 @jit
-def _count_walked(facts, n, plan, latest, kind, begins):
-    """Fill where each bin begins; return how many facts there are."""
-    size = 0
+def _place_walked(facts, n, plan, latest, at, places):
+    """Put each fact of a walked kind into its bin's next place."""
     for i in range(n):
-        if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
+        walk = plan.walk_at[facts[i, KIND]]
+        if walk >= 0 and facts[i, KNOWN] < latest:
             b = _bin(plan, facts[i, EVENT])
             if b < len(plan.bounds):
-                begins[b + 1] += 1
-                size += 1
-    for b in range(len(plan.bounds)):
-        begins[b + 1] += begins[b]
-    return size
-
-
-@jit
-def _place_walked(facts, n, plan, latest, kind, at, places):
-    """Put each fact into its bin's next place."""
-    for i in range(n):
-        if facts[i, KIND] == kind and facts[i, KNOWN] < latest:
-            b = _bin(plan, facts[i, EVENT])
-            if b < len(plan.bounds):
+                b += walk * len(plan.bounds)
                 places[at[b]] = i
                 at[b] += 1
 
@@ -229,7 +212,7 @@ def _walk_dates(facts, places, begins, plan, kind, own, first_row, out):
 
 @allocating
 def _aggregate(
-    tables, offsets, first, plan, facts, local, known_from, sums, windows, last, parties, months, known, month_of, totals, network
+    tables, offsets, first, plan, facts, local, known_from, sums, begins, windows, last, parties, months, known, month_of, totals, network
 ):
     """Aggregate suppliers from the first on; return at which supplier the room for facts ran out, and how much it needs."""
     dates = len(plan.as_of)
@@ -238,17 +221,21 @@ def _aggregate(
         n = derive_at(tables, offsets, s, facts)
         if n > len(facts):
             return s, n
-        known_from[s] = _sum_bins(facts, n, plan, latest, sums)
+        known_from[s] = _sum_bins(facts, n, plan, latest, sums, begins)
         row = s * dates
         _difference(plan, sums, row, windows)
         _take_out_unknown(facts, n, plan, latest, row, windows)
-        for kind in range(len(plan.walked)):
-            if plan.walked[kind]:
-                places, begins = _sort_walked(facts, n, plan, latest, kind)
+        all_places = np.empty(begins[-1], np.int64)
+        _place_walked(facts, n, plan, latest, begins.copy(), all_places)
+        for kind in range(len(plan.walk_at)):
+            if plan.walk_at[kind] >= 0:
+                low = plan.walk_at[kind] * len(plan.bounds)
+                own = begins[low : low + len(plan.bounds) + 1] - begins[low]
+                places = all_places[begins[low] : begins[low + len(plan.bounds)]]
                 if plan.last[kind] >= 0:
                     for d in range(dates):
-                        last[plan.last[kind], row + d] = _last_day(facts, places, begins, plan.edge_at[d, 0], plan.known[d])
-                _walk_parties(facts, places, begins, plan, kind, local, row, parties)
+                        last[plan.last[kind], row + d] = _last_day(facts, places, own, plan.edge_at[d, 0], plan.known[d])
+                _walk_parties(facts, places, own, plan, kind, local, row, parties)
         if len(months) > 0:
             measure_network(facts, n, months, known, month_of, totals, local, row, network)
     return len(known_from), 0
@@ -268,6 +255,7 @@ class Kernel:
         self._plan, self._dates = plan, dates
         self._facts: Facts = room(ROOM)
         self._sums = np.zeros((len(dates.column_of), len(dates.bounds) + 1), dtype=np.int64)
+        self._begins = np.zeros((dates.walk_at.max() + 1) * len(dates.bounds) + 1, dtype=np.int64)
 
     def aggregate(self, tables: tuple[Any, ...], offsets: Any, parties: int, network: Network) -> tuple[Any, ...]:
         """Aggregate a bucket of suppliers.
@@ -301,7 +289,7 @@ class Kernel:
         done, whole = 0, np.ascontiguousarray(offsets)  # of one layout always: each other one would be compiled anew
         while done < suppliers:
             done, needed = _aggregate(
-                tables, whole, done, self._dates, self._facts, local, known_from, self._sums, windows, last, measures,
+                tables, whole, done, self._dates, self._facts, local, known_from, self._sums, self._begins, windows, last, measures,
                 network.months, network.known, network.month_of, network.totals, elsewhere,
             )  # fmt: skip
             if done < suppliers:

@@ -8,7 +8,7 @@ days before it, from what was known before it: a month's totals do not change, a
 does not restate it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -71,7 +71,12 @@ def empty_network(as_of: npt.NDArray[np.int32], known: int | None, parties: int)
     starts = np.array([month_of(int(day)) for day in as_of], dtype=np.int32)
     months, places = np.unique(starts, return_inverse=True)
     cuts = months if known is None else np.minimum(months, known)
-    return Network(months, cuts.astype(np.int32), places.astype(np.int64), np.zeros((len(months), parties, TOTALS), dtype=np.int64))
+    return with_room(Network(months, cuts.astype(np.int32), places.astype(np.int64), np.empty((0, 0, TOTALS), dtype=np.int64)), parties)
+
+
+def with_room(dates: Network, parties: int) -> Network:
+    """Return the network of the same dates before anything is added up, with room for as many counterparties."""
+    return replace(dates, totals=np.zeros((len(dates.months), parties, TOTALS), dtype=np.int64))
 
 
 NO_NETWORK: Final = Network(

@@ -135,8 +135,8 @@ class Schedule(NamedTuple):
         Where each kind's last day goes, -1 for nowhere.
     walks : int64 array (parties, 2)
         Kind and edge of each measure of counterparties.
-    walked : bool array (kinds,)
-        Kinds whose facts are walked one by one.
+    walk_at : int64 array (kinds,)
+        Numbers the kinds whose facts are walked one by one, -1 for the others.
     """
 
     as_of: npt.NDArray[np.int32]
@@ -151,7 +151,7 @@ class Schedule(NamedTuple):
     edges: npt.NDArray[np.int32]
     last: npt.NDArray[np.int64]
     walks: npt.NDArray[np.int64]
-    walked: npt.NDArray[np.bool_]
+    walk_at: npt.NDArray[np.int64]
 
 
 def schedule(plan: Plan, as_of: Sequence[int], known: Sequence[int] | None = None) -> Schedule:
@@ -168,12 +168,11 @@ def schedule(plan: Plan, as_of: Sequence[int], known: Sequence[int] | None = Non
         (slot_at[KIND_INDEX[w.kind], column_index(w.kind, w.column)], _OPEN if w.since is None else place[w.since], place[w.until])
         for w in plan.windows
     ]
-    last = np.full(len(KINDS), -1, dtype=np.int64)
-    walked = np.zeros(len(KINDS), dtype=np.bool_)
+    last, walk_at = np.full((2, len(KINDS)), -1, dtype=np.int64)
     for at, need in enumerate(plan.last):
-        last[KIND_INDEX[need.kind]], walked[KIND_INDEX[need.kind]] = at, True
-    for party in plan.parties:
-        walked[KIND_INDEX[party.kind]] = True
+        last[KIND_INDEX[need.kind]] = at
+    walked = sorted({KIND_INDEX[kind] for kind in (*(need.kind for need in plan.last), *(need.kind for need in plan.parties))})
+    walk_at[walked] = np.arange(len(walked))
     inner = np.arange(bounds[0], bounds[-1], dtype=np.int32)
     return Schedule(
         as_of=days,
@@ -188,7 +187,7 @@ def schedule(plan: Plan, as_of: Sequence[int], known: Sequence[int] | None = Non
         edges=edges,
         last=last,
         walks=np.array([(KIND_INDEX[p.kind], place[p.window]) for p in plan.parties], dtype=np.int64).reshape(-1, 2),
-        walked=walked,
+        walk_at=walk_at,
     )
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.aggregates import OneRow
 from features.civil import to_date, to_day
 from features.events import Standing, standing_events
 from features.evidence import EvidenceRow, feature_named, weight_of
@@ -20,8 +19,9 @@ from features.facts import KIND_INDEX, KINDS, PARTY_METRICS, FactKind, column_in
 from features.feature import Feature
 from features.formula import ActiveMonths, DaysSince, Minus, Months, Network, Party, Sum
 from features.ledger import Ledger
-from features.network import WINDOW
+from features.network import MEASURES, WINDOW
 from features.plan import Parties, Plan, Window
+from features.program import Aggregated, Program
 from features.versions import NEVER
 
 
@@ -224,8 +224,11 @@ def _again(feature: Feature, sums: dict[_Asked, int], rows: Sequence[ReckonedRow
         last[place, 0] = max(own, default=NEVER)
     for party, place in plan.parties_at.items():
         parties[place : place + len(PARTY_METRICS), 0] = _measures(party, rows, sources, day)
-    found = OneRow(plan, windows, last, parties, np.zeros((0, 1), dtype=np.int64), np.array([day], dtype=np.int32))
-    return float(feature.formula.of(found))
+    program, value = Program(plan), np.empty((1, 1))
+    program.ask([feature.formula.on(program)])
+    nothing_elsewhere = np.zeros((len(MEASURES), 1), dtype=np.int64)
+    program.run(Aggregated(windows, last, parties, nothing_elsewhere, np.array([day], dtype=np.int32)), value)
+    return float(value[0, 0])
 
 
 def _measures(asked: Parties, rows: Sequence[ReckonedRow], sources: Sequence[Source], day: int) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ The step of the walk that scores. One supplier here and a whole platform in a ba
 come out the same to the last bit.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -93,7 +94,7 @@ def assess_row(
         interval = bundle.intervals.around(score.pd, values)
         standing = stand(score.pd, interval, cutoff_pd=bundle.intervals.policy.cutoff_pd, is_thin=is_thin)
     if bundle.sufficiency is not None:
-        months, orders, deliveries, reviews = np.nan_to_num(counts).tolist()
+        months, orders, deliveries, reviews = (0.0 if math.isnan(count) else count for count in counts)
         known = bundle.sufficiency.known_share(values)
         on_record = Record(months=months, orders=orders, deliveries=deliveries, reviews=reviews, tables=tables, known=known)
         sufficiency = data_sufficiency(on_record, bundle.sufficiency.policy, is_thin=is_thin)

@@ -61,13 +61,27 @@ def known_before(ledger: Ledger, as_of: date) -> datetime:
 
 def missing_tables(bundle: ScoringBundle, ledger: Ledger) -> list[str]:
     """Return the contract tables the bundle's features rest on and the platform did not hand over."""
-    return sorted(frozenset().union(*_tables(bundle.names)) - ledger.present)
+    return list(_absent(bundle.names, ledger.present, ledger.is_alone).tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Absent:
+    """What a ledger lacks for a model: contract tables, the places of features that rest on these, or on other suppliers; the others."""
+
+    tables: tuple[str, ...]
+    by_table: tuple[int, ...]
+    by_others: tuple[int, ...]
+    there: tuple[int, ...]
 
 
 @lru_cache(maxsize=8)
-def _tables(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
-    """Return the contract tables each feature rests on."""
-    return tuple(feature.tables for feature in scored_features(names))
+def _absent(names: tuple[str, ...], present: frozenset[str], is_alone: bool) -> _Absent:
+    features = list(enumerate(scored_features(names)))
+    by_table = tuple(place for place, feature in features if not feature.tables <= present)
+    by_others = tuple(place for place, feature in features if is_alone and rests_on_others(feature) and place not in by_table)
+    tables = {table for _, feature in features for table in feature.tables - present}
+    there = tuple(place for place, _ in features if place not in {*by_table, *by_others})
+    return _Absent(tuple(sorted(tables)), by_table, by_others, there)
 
 
 def data_quality(ledger: Ledger) -> DataQuality | None:
@@ -101,7 +115,7 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
     standing = assessment.standing
     if standing is not None and standing.stance is Stance.ABSTAIN:
         notices.insert(0, Notice(code=standing.ground.value, text=in_words((standing.text_zh, standing.text_en), language)))
-    if sum(part.value is None for part in parts) > FEW_VALUES_SHARE * len(parts):
+    if [part.value for part in parts].count(None) > FEW_VALUES_SHARE * len(parts):
         notices.append(Notice(code="few_values", text=spoken.text("warning.few_values")))
     last_order = next((part for part in parts if part.feature == LAST_ORDER), None)
     if last_order is not None and (last_order.value is None or last_order.value > ACTIVE_DAYS):
@@ -114,23 +128,14 @@ def warnings_of(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, l
 
 def _absence_notices(bundle: ScoringBundle, ledger: Ledger, assessment: Assessment, spoken: Words) -> list[Notice]:
     """Say what absent tables and absent values did to the score: the points they moved it against the reference."""
-    notices = []
-    by_table, by_others, by_value = [], [], []
-    rows = zip(scored_features(bundle.names), _tables(bundle.names), assessment.score.contributions, strict=True)
-    for place, (feature, tables_of, part) in enumerate(rows):
-        if not tables_of <= ledger.present:
-            by_table.append(place)
-        elif ledger.is_alone and rests_on_others(feature):
-            by_others.append(place)
-        elif part.value is None:
-            by_value.append(place)
-    absent = missing_tables(bundle, ledger)
-    if absent:
-        tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent])
-        moved = spoken.points(moved_points(bundle, assessment, by_table))
+    notices, absent, parts = [], _absent(bundle.names, ledger.present, ledger.is_alone), assessment.score.contributions
+    by_value = [place for place in absent.there if parts[place].value is None]
+    if absent.tables:
+        tables = spoken.listing([spoken.text(f"missing.{table}") for table in absent.tables])
+        moved = spoken.points(moved_points(bundle, assessment, absent.by_table))
         notices.append(Notice(code="tables_missing", text=spoken.text("warning.tables_missing", tables=tables, moved=moved)))
-    if by_others:
-        moved = spoken.points(moved_points(bundle, assessment, by_others))
+    if absent.by_others:
+        moved = spoken.points(moved_points(bundle, assessment, absent.by_others))
         notices.append(Notice(code="others_missing", text=spoken.text("warning.others_missing", moved=moved)))
     moved_by_value = moved_points(bundle, assessment, by_value)
     if abs(moved_by_value) >= MOVED_POINTS:

@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from select import POLLIN, poll
 from typing import Any, Self
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import URL, Connection, Engine, Row, bindparam, create_engine, insert, select, text
+import psycopg
+from sqlalchemy import URL, Connection, Engine, Row, bindparam, create_engine, event, insert, select, text
+from sqlalchemy.exc import InvalidatePoolError
 
 from serving.access.caller import Caller
 from serving.audit.chain import AuditRow, Scalar, next_row
@@ -68,18 +72,17 @@ class Store:
 
     @classmethod
     def open(cls, url: URL) -> Self:
-        """Open the store; connections are made when they are needed and checked before each use."""
-        return cls(
-            create_engine(
-                url,
-                pool_size=POOL_SIZE,
-                max_overflow=0,
-                pool_timeout=POOL_SECONDS,
-                pool_pre_ping=True,
-                hide_parameters=True,
-                connect_args={"connect_timeout": 5},
-            )
+        """Open the store; connections are made when they are needed, and one the server has closed is not used again."""
+        engine = create_engine(
+            url,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 5},
         )
+        event.listen(engine, "checkout", partial(_refuse_closed, engine))
+        return cls(engine)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -180,12 +183,27 @@ class Store:
         return answer
 
 
+def _refuse_closed(engine: Engine, connection: Any, *_: object) -> None:
+    """Let the pool make its connections anew where the server closed this one: then, and else hardly ever, its idle socket can be read.
+
+    Asking the server before each use instead costs a round trip, of which a request would make three.
+    """
+    socket = poll()
+    try:
+        socket.register(connection.fileno(), POLLIN)
+        if socket.poll(0):
+            engine.dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
 _ENTER = text("SELECT set_config('lianxin.tenant', :tenant, true), set_config('lianxin.supplier', :supplier, true)")
 _ADD_SCORE, _ADD_ANSWER, _ADD_LOOKUP, _ADD_TO_CHAIN = insert(scores), insert(idempotency), insert(lookups), insert(audit)
-_HEAD = text("SELECT sequence, hash FROM audit WHERE tenant_id = :tenant ORDER BY sequence DESC LIMIT 1")
+_LOCK_HEAD = text("SELECT sequence, hash FROM lock_head(:tenant)")
 _ENTER_LOCKED = text(f"{_ENTER.text}, pg_try_advisory_xact_lock(:number) AS is_locked")
 _KEPT = select(idempotency).where(idempotency.c.tenant_id == bindparam("tenant"), idempotency.c.key_digest == bindparam("digest"))
-_LOCK_CHAIN = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))")
+_AUDIT = b',"audit":'
+"""Begins the last field of a kept body; what comes before it are the very bytes whose hash stands in the audit row."""
 _RECORD_COLUMNS = (
     "supplier_id", "as_of", "purpose", "request_id", "bundle_sha256", "language", "feature_values", "body", "consent_id",
 )  # fmt: skip
@@ -212,9 +230,7 @@ def feature_snapshot(values: tuple[float, ...]) -> str:
 
 def without_audit(body: bytes) -> bytes:
     """Return a kept body as it was before the block ``audit`` was added to it."""
-    told = json.loads(body)
-    del told["audit"]
-    return json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+    return body[: body.rindex(_AUDIT)] + b"}"
 
 
 def _enter_locked(connection: Connection, caller: Caller, digest: bytes) -> bool:
@@ -251,13 +267,12 @@ def keep_score(connection: Connection, caller: Caller, record: ScoreRecord, *, i
 def sealed(body: bytes, row: AuditRow, **more: str) -> bytes:
     """Return a body, one JSON object, with its place in the chain as its last field."""
     place = {"sequence": row.sequence, **more, "chain_hash": row.hash.hex()}
-    return body[:-1] + b', "audit": ' + json.dumps(place).encode() + b"}"
+    return body[:-1] + _AUDIT + json.dumps(place, separators=(",", ":")).encode() + b"}"
 
 
 def next_of_chain(connection: Connection, tenant_id: UUID, told: Mapping[str, Scalar]) -> AuditRow:
     """Return the row that follows the head of the tenant's chain; nobody else adds one until the transaction ends."""
-    connection.execute(_LOCK_CHAIN, {"tenant": str(tenant_id)})
-    head = connection.execute(_HEAD, {"tenant": tenant_id}).one_or_none()
+    head = connection.execute(_LOCK_HEAD, {"tenant": tenant_id}).one_or_none()
     return next_row(tenant_id, None if head is None else (head.sequence, bytes(head.hash)), told)
 
 

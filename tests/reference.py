@@ -8,17 +8,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from features.aggregates import Aggregates
 from features.catalog import CATALOG
-from features.evaluate import evaluate, plan_of
+from features.evaluate import plan_of, program_of
 from features.facts import EXPIRY_NOTICE_DAYS, KIND_INDEX, LONG_TERM_DAYS, PARTY_METRICS, ROUND_FEN, column_index
 from features.network import CORE_SUPPLIERS, MEASURES
+from features.program import Aggregated, Program
 from features.read import RawTables
 from features.versions import NEVER
 from tests.text_by_loop import scores_by_loop
@@ -73,8 +74,15 @@ def features_by_loop(tables: RawTables, supplier_id: str, as_of: date, as_known_
         last[place, 0] = max((event for kind, event, _, _ in facts if kind == KIND_INDEX[need.kind]), default=NEVER)
     month = (as_of.replace(day=1) - EPOCH).days
     network = _network(tables, supplier_id, month, min(month, known))
-    rows_of = Aggregates(PLAN, windows, last, _parties(facts, day), network, np.array([day], dtype=np.int32))
-    return np.asarray(evaluate(rows_of, CATALOG, tables.present)[0])
+    row = np.empty((1, len(CATALOG)))
+    found = Aggregated(windows, last, _parties(facts, day), network, np.array([day], dtype=np.int32))
+    _program(tables.present).run(found, row)
+    return np.asarray(row[0])
+
+
+@lru_cache
+def _program(present: frozenset[str]) -> Program:
+    return program_of(PLAN, CATALOG, present)
 
 
 def _told(tables: RawTables, table: str, supplier_id: str) -> list[list[Row]]:

@@ -36,7 +36,7 @@ class Sufficient:
         if len(row) != len(self.weights):
             raise OutOfRange(f"the row must have the model's {len(self.weights)} features, found {len(row)}")
         whole = math.fsum(self.weights)
-        known = math.fsum(weight for weight, value in zip(self.weights, row, strict=True) if not math.isnan(value))
+        known = math.fsum([weight for weight, value in zip(self.weights, row, strict=True) if not math.isnan(value)])
         return min(1.0, known / whole) if whole else 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import func, insert, select, text, update
@@ -169,9 +170,14 @@ def _find(store: Store, prefix: str) -> tuple[Caller | None, bytes]:
         return None, bytes(32)
     kind = TenantKind(row.kind)
     tier = {TenantKind.SUPPLIER: Tier.RESTRICTED, TenantKind.OPERATOR: Tier.OPEN}.get(kind) or Tier(row.tier)
-    scopes = scopes_named(row.scopes) & SCOPES_OF[kind]
-    caller = Caller(row.key_id, prefix, row.tenant_id, kind, row.supplier_id, tier, scopes)
+    caller = Caller(row.key_id, prefix, row.tenant_id, kind, row.supplier_id, tier, _allowed(kind, tuple(row.scopes)))
     return caller if row.is_live else None, bytes(row.digest)
+
+
+@lru_cache(maxsize=256)
+def _allowed(kind: TenantKind, names: tuple[str, ...]) -> frozenset[Scope]:
+    """Return the scopes of these names as far as the kind of tenant may have them."""
+    return scopes_named(names) & SCOPES_OF[kind]
 
 
 def _make_key() -> tuple[str, str]:

@@ -1,7 +1,9 @@
 """The tables as the application sees them; what creates them, and who may do what, stands in the migrations."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Double, Identity, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
+
+from serving.database.doubles import Doubles
 
 metadata = MetaData()
 
@@ -45,7 +47,7 @@ scores = Table(
     Column("request_id", Text),
     Column("bundle_sha256", Text),
     Column("language", Text),
-    Column("feature_values", ARRAY(Double, dimensions=1)),
+    Column("feature_values", Doubles),
     Column("body", LargeBinary),
 )
 

@@ -33,7 +33,7 @@ def test_a_plan_of_nothing_is_empty_and_can_be_laid_out() -> None:
     plan = Plan.of(())
     laid = schedule(plan, (5, 9))
     assert (plan.tables, laid.bounds.tolist(), laid.windows.shape, laid.walks.shape) == (frozenset(), [5, 9], (0, 3), (0, 2))
-    assert not laid.walked.any()
+    assert (laid.walk_at < 0).all()
     assert (laid.last == -1).all()
 
 
@@ -68,7 +68,7 @@ def test_windows_name_their_slot_and_edges() -> None:
 def test_walked_kinds_are_those_with_a_last_day_or_counterparties() -> None:
     plan = Plan.of(NEEDS)
     laid = schedule(plan, (20_000,))
-    assert {KINDS[kind].name for kind in np.flatnonzero(laid.walked)} == {"reviewed", "order_placed", "purchased"}
+    assert {KINDS[kind].name for kind in np.flatnonzero(laid.walk_at >= 0)} == {"reviewed", "order_placed", "purchased"}
     assert [(KINDS[kind].name, int(laid.edges[edge])) for kind, edge in laid.walks.tolist()] == [
         (need.kind, need.window) for need in plan.parties
     ]

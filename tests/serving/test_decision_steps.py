@@ -261,7 +261,7 @@ TOUCHED = {
         "inputs = convert_to(replace(convert_from(inputs, 'UTF8'), '\"last_365d\"\\:', '\"last_365d\"\\:1'), 'UTF8')",
     ),
     "the decision": ("decisions", "decision = convert_to(replace(convert_from(decision, 'UTF8'), 'REGISTER_PLEDGE', 'PAID'), 'UTF8')"),
-    "the answer": ("decisions", "body = convert_to(replace(convert_from(body, 'UTF8'), '\"limit\"\\: ', '\"limit\"\\: 1'), 'UTF8')"),
+    "the answer": ("decisions", "body = convert_to(replace(convert_from(body, 'UTF8'), '\"limit\"\\:', '\"limit\"\\:1'), 'UTF8')"),
     "a step's reason": ("decision_steps", "reason = reason || ' and more'"),
     "a step's terms": ("decision_steps", "exposure = exposure + 1"),
 }

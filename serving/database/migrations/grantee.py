@@ -18,7 +18,7 @@ def revoke_from_app(table: str) -> None:
 
 
 def grant_function(signature: str) -> None:
-    """Let the application alone, beside the owner, call a function that runs with the owner's rights."""
+    """Let the application alone, beside the owner, call a function."""
     op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {app_role()}")
 
