@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from credit.errors import CannotWrite, UnknownSupplier
 from features.compiled import jit
+from features.pages import pages
 from features.records import RECORDS, Codes, Records
 from features.segment import NO_LABELS, TABLES, Labels, Segment, count_codes, joined, order_by, words_of
 
@@ -122,7 +123,7 @@ class Collected:
         is_differing = np.arange(words.shape[1]) == _SUPPLIER[table]
         _find_differing(words, is_differing)
         differing = np.flatnonzero(is_differing)
-        packed = np.empty((len(words), len(differing)), dtype=np.int64)
+        packed: Words = pages((len(words), len(differing)), np.int64)
         _pack(words, differing, buckets, starts[:-1].copy(), packed)
         kept = NO_LABELS if labels is None else labels.take(order_by(buckets, 0, starts))
         size = packed.nbytes + kept.data.nbytes + kept.starts.nbytes
@@ -174,7 +175,7 @@ class Collected:
         """Room for records, this thread's own, used again and again: memory that is new at each bucket would cost more than filling it."""
         kept: dict[str, Records] = self._mine.__dict__.setdefault("room", {})
         if table not in kept or len(kept[table]) < rows:
-            kept[table] = np.empty(rows, dtype=RECORDS[table].dtype)
+            kept[table] = pages(rows, RECORDS[table].dtype)
         return kept[table][:rows]
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from features.arrow import BATCH_ROWS, Cells, chunks
 from features.buckets import Collected
 from features.compiled import jit
 from features.identity import IdIndex
+from features.pages import pages
 from features.records import MOVABLE, RECORDS, Codes, RecordTable, Score, select_list, to_records, void_records
 from features.segment import TABLES, Labels
 
@@ -121,7 +122,7 @@ class _Reading:
         is_corrected = bool(con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
         is_keyed = self.labels or spec.table == "orders" or is_corrected
         columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed, is_corrected=is_corrected)
-        room = np.empty(BATCH_ROWS, dtype=spec.dtype)
+        room = pages(BATCH_ROWS, spec.dtype)
         for cells in chunks(con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
             records = to_records(spec, cells, out.codes, self.zone, self.score, room)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
