@@ -67,7 +67,7 @@ def collect(
     codes : Codes, optional
         Of a ledger that is added to.
     labels : bool
-        Keep the platform's ids of the rows, for evidence.
+        Keep what only a ledger needs: the platform's ids of the rows, for evidence, and moments, for updates.
     is_wanted : callable
         Whether a column is read that only a field needs, such as a review's text.
     score : callable, optional
@@ -124,7 +124,7 @@ class _Reading:
         columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed, is_corrected=is_corrected)
         room = pages(BATCH_ROWS, spec.dtype)
         for cells in chunks(con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
-            records = to_records(spec, cells, out.codes, self.zone, self.score, room)
+            records = to_records(spec, cells, out.codes, self.zone, self.score, room=room, moments=self.labels)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
         if spec.table in MOVABLE and is_corrected:
             self._add_moved(con, spec, out)

@@ -284,7 +284,14 @@ def select_list(table: RecordTable, columns: Iterable[str] | None = None) -> str
 
 
 def to_records(
-    table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str, score: Score | None = None, room: Records | None = None
+    table: RecordTable,
+    cells: Mapping[str, Cells],
+    codes: Codes,
+    zone: str,
+    score: Score | None = None,
+    *,
+    room: Records | None = None,
+    moments: bool = True,
 ) -> Records:
     """Return the records of a run of rows.
 
@@ -301,12 +308,14 @@ def to_records(
         Scores a review's text; 0 without it.
     room : structured array, optional
         Where the records are written, if it is long enough; its rows are theirs until it is used again.
+    moments : bool
+        Tell moments, for which only an update asks.
     """
     out = _told(table, cells, codes, zone, _blank(table), room)
     if table.link:
         cells[table.link].hashes(out["order"])
     for field in table.fields:
-        if field.column not in cells:
+        if field.column not in cells or (field.kind == "moment" and not moments):
             continue
         if field.kind == "score":
             if score is not None:
@@ -321,25 +330,18 @@ def to_records(
 
 def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
     """Return records that only end the older version of their key: the row now stands with another supplier."""
-    return _told(table, cells, codes, zone, _void(table))
+    return _told(table, cells, codes, zone, _blank(table, is_void=True))
 
 
 @lru_cache
-def _blank(table: RecordTable) -> Records:
-    """The record of a row that gives nothing."""
+def _blank(table: RecordTable, *, is_void: bool = False) -> Records:
+    """The record of a row that gives nothing, or only ends another."""
     out = np.zeros(1, dtype=table.dtype)
     out["recorded"], out["recorded_day"] = ALWAYS, NONE
-    for field in table.fields:
+    for field in () if is_void else table.fields:
         out[field.name] = _ABSENT[field.kind]
-    return out
-
-
-@lru_cache
-def _void(table: RecordTable) -> Records:
-    """The record of a row that only ends another."""
-    out = np.zeros(1, dtype=table.dtype)
-    out["recorded"], out["recorded_day"] = ALWAYS, NONE
-    out["amount"], out["party"] = MISSING, -1
+    if is_void:
+        out["amount"], out["party"] = MISSING, -1
     return out
 
 
