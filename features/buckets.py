@@ -114,14 +114,11 @@ class Collected:
         """Keep a batch, in the order of its buckets."""
         if not len(records):
             return
-        if (records["supplier"] < 0).any():
+        words, starts = words_of(records), np.zeros(self.buckets + 1, dtype=np.int64)
+        buckets, is_differing = np.empty(len(words), dtype=np.int32), np.arange(words.shape[1]) == _SUPPLIER[table]
+        if _look_through(words, _SUPPLIER[table], self.width, is_differing, buckets, starts) < 0:
             raise UnknownSupplier(f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`")
-        buckets, starts = records["supplier"] // self.width, np.zeros(self.buckets + 1, dtype=np.int64)
-        count_codes(buckets, 0, starts[1:])
         np.cumsum(starts, out=starts)
-        words = words_of(records)
-        is_differing = np.arange(words.shape[1]) == _SUPPLIER[table]
-        _find_differing(words, is_differing)
         differing = np.flatnonzero(is_differing)
         packed: Words = pages((len(words), len(differing)), np.int64)
         _pack(words, differing, buckets, starts[:-1].copy(), packed)
@@ -209,13 +206,16 @@ def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
 
 
 @jit
-def _find_differing(words, is_differing):
-    """Mark the words that are not the same in all records."""
-    for j in range(words.shape[1]):
-        i = 1
-        while i < len(words) and words[i, j] == words[0, j]:
-            i += 1
-        is_differing[j] |= i < len(words)
+def _look_through(words, supplier, width, is_differing, buckets, starts):
+    """Mark the words that are not the same in all records, tell each one's bucket, and count each bucket's; return the lowest supplier."""
+    lowest = np.int32(0)
+    for i in range(len(words)):
+        code = np.int32(words[i, supplier])  # its lower half
+        lowest, buckets[i] = min(lowest, code), code // width
+        starts[buckets[i] + 1] += 1
+        for j in range(words.shape[1]):
+            is_differing[j] |= words[i, j] != words[0, j]
+    return lowest
 
 
 @jit
