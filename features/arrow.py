@@ -60,13 +60,15 @@ class Cells:
         """Number of rows."""
         return len(self.valid)
 
-    def hashes(self) -> npt.NDArray[np.int64]:
-        """Return a hash of each cell: XXH64 of a text, the number itself of a number; 0 where there is none."""
-        if not len(self.offsets):
-            return np.where(self.valid, self.numbers, 0).astype(np.int64)
-        out = np.empty(len(self), dtype=np.int64)
-        hash_ids(self.data, self.offsets, self.valid, out)
-        return out
+    def hashes(self, out: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+        """Return a hash of each cell, written to `out` if it is given: XXH64 of a text, the number itself of a number; 0 where there is
+        none."""
+        found = np.empty(len(self), dtype=np.int64) if out is None else out
+        if len(self.offsets):
+            hash_ids(self.data, self.offsets, self.valid, found)
+        else:
+            found[:] = np.where(self.valid, self.numbers, 0)
+        return found
 
     def days(self, zone: str, out: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.int32]:
         """Return civil days, written to `out` if it is given; NONE where there is none."""
@@ -111,8 +113,8 @@ def _count_characters(data, offsets, valid, out):
             out[i] = n
 
 
-BATCH_ROWS: Final = 16_384
-"""Rows looked at together: few enough that all they become stays in the processor's cache."""
+BATCH_ROWS: Final = 1 << 17
+"""Rows looked at together: so many that looking their ids up finds the index in the processor's cache."""
 
 
 def chunks(stream: Any) -> Iterator[dict[str, Cells]]:

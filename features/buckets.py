@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from credit.errors import CannotWrite, UnknownSupplier
 from features.compiled import jit
+from features.pages import pages
 from features.records import RECORDS, Codes, Records
 from features.segment import NO_LABELS, TABLES, Labels, Segment, count_codes, joined, order_by, words_of
 
@@ -113,16 +114,13 @@ class Collected:
         """Keep a batch, in the order of its buckets."""
         if not len(records):
             return
-        if (records["supplier"] < 0).any():
+        words, starts = words_of(records), np.zeros(self.buckets + 1, dtype=np.int64)
+        buckets, is_differing = np.empty(len(words), dtype=np.int32), np.arange(words.shape[1]) == _SUPPLIER[table]
+        if _look_through(words, _SUPPLIER[table], self.width, is_differing, buckets, starts) < 0:
             raise UnknownSupplier(f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`")
-        buckets, starts = records["supplier"] // self.width, np.zeros(self.buckets + 1, dtype=np.int64)
-        count_codes(buckets, 0, starts[1:])
         np.cumsum(starts, out=starts)
-        words = words_of(records)
-        is_differing = np.arange(words.shape[1]) == _SUPPLIER[table]
-        _find_differing(words, is_differing)
         differing = np.flatnonzero(is_differing)
-        packed = np.empty((len(words), len(differing)), dtype=np.int64)
+        packed: Words = pages((len(words), len(differing)), np.int64)
         _pack(words, differing, buckets, starts[:-1].copy(), packed)
         kept = NO_LABELS if labels is None else labels.take(order_by(buckets, 0, starts))
         size = packed.nbytes + kept.data.nbytes + kept.starts.nbytes
@@ -174,7 +172,7 @@ class Collected:
         """Room for records, this thread's own, used again and again: memory that is new at each bucket would cost more than filling it."""
         kept: dict[str, Records] = self._mine.__dict__.setdefault("room", {})
         if table not in kept or len(kept[table]) < rows:
-            kept[table] = np.empty(rows, dtype=RECORDS[table].dtype)
+            kept[table] = pages(rows, RECORDS[table].dtype)
         return kept[table][:rows]
 
     def close(self) -> None:
@@ -208,13 +206,16 @@ def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
 
 
 @jit
-def _find_differing(words, is_differing):
-    """Mark the words that are not the same in all records."""
-    for j in range(words.shape[1]):
-        i = 1
-        while i < len(words) and words[i, j] == words[0, j]:
-            i += 1
-        is_differing[j] |= i < len(words)
+def _look_through(words, supplier, width, is_differing, buckets, starts):
+    """Mark the words that are not the same in all records, tell each one's bucket, and count each bucket's; return the lowest supplier."""
+    lowest = np.int32(0)
+    for i in range(len(words)):
+        code = np.int32(words[i, supplier])  # its lower half
+        lowest, buckets[i] = min(lowest, code), code // width
+        starts[buckets[i] + 1] += 1
+        for j in range(words.shape[1]):
+            is_differing[j] |= words[i, j] != words[0, j]
+    return lowest
 
 
 @jit

@@ -12,14 +12,15 @@ import duckdb
 import numpy as np
 
 from credit.errors import UnknownSupplier
-from features.arrow import Cells, chunks
+from features.arrow import BATCH_ROWS, Cells, chunks
 from features.buckets import Collected
 from features.compiled import jit
 from features.identity import IdIndex
+from features.pages import pages
 from features.records import MOVABLE, RECORDS, Codes, RecordTable, Score, select_list, to_records, void_records
 from features.segment import TABLES, Labels
 
-BUCKET_ROWS: Final = 800_000
+BUCKET_ROWS: Final = 400_000
 """Rows of all tables a bucket of suppliers is to have, so that it stays in some tens of megabytes."""
 
 _HELD: Final = 31 << 20
@@ -66,7 +67,7 @@ def collect(
     codes : Codes, optional
         Of a ledger that is added to.
     labels : bool
-        Keep the platform's ids of the rows, for evidence.
+        Keep what only a ledger needs: the platform's ids of the rows, for evidence, and moments, for updates.
     is_wanted : callable
         Whether a column is read that only a field needs, such as a review's text.
     score : callable, optional
@@ -121,8 +122,9 @@ class _Reading:
         is_corrected = bool(con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
         is_keyed = self.labels or spec.table == "orders" or is_corrected
         columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed, is_corrected=is_corrected)
+        room = pages(BATCH_ROWS, spec.dtype)
         for cells in chunks(con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
-            records = to_records(spec, cells, out.codes, self.zone, self.score)
+            records = to_records(spec, cells, out.codes, self.zone, self.score, room=room, moments=self.labels)
             out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
         if spec.table in MOVABLE and is_corrected:
             self._add_moved(con, spec, out)

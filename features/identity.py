@@ -23,7 +23,7 @@ _1, _2, _3, _8, _16, _24, _32 = (np.uint64(number) for number in (1, 2, 3, 8, 16
 
 _CODE: Final = np.int64(0xFFFFFFFF)
 _SIZE_AND_CODE: Final = np.int64(0xFFFFFFFFFF)
-"""A slot is an id's mark and its code, counted from 1 and 0 in a free slot, then its first and its last eight bytes."""
+"""A slot is an id's mark and its code, counted from 1 and 0 in a free slot; what the mark leaves open, the id's ends tell."""
 
 _CHUNK: Final = 4096
 """Rows encoded between two checks of the index's room: the table stays small enough for the processor's cache."""
@@ -129,51 +129,67 @@ def _is_middle_same(data, low, high, store, starts, code):
 
 
 @jit
-def _guess(data, offsets, given, slots, codes):
-    """Codes of those whose mark and ends stand in one of the first two slots of their hash, as those of nearly all do; -3 else.
+def _hash(data, low, high, head, tail):
+    """Hash of an id within an index, given its ends: of no more than these where they are all of it."""
+    if high - low > 16:
+        return xxh64(data, low, high)
+    h = (np.uint64(head) + np.uint64(high - low)) * _P1 ^ _rotl(np.uint64(tail) * _P2, 32)
+    h = (h ^ (h >> _32)) * _P3
+    return np.int64(h ^ (h >> _32))
+
+
+@jit
+def _guess(data, offsets, slots, ends, codes):
+    """Codes of those whose mark stands in one of the first two slots of their hash and whose ends are the same, as those of nearly all are;
+    -3 else.
 
     Without a branch that is hard to foretell, so that the memory's answers for many rows are awaited at a time.
     """
     mask = np.uint64(len(slots) - 1)
-    for i in range(len(codes)):
-        low, high, at = offsets[i], offsets[i + 1], np.uint64(given[i]) & mask
-        mark, (head, tail) = _mark(given[i], high - low), _ends(data, low, high)
-        is_first = (slots[at, 0] & ~_CODE == mark) & (slots[at, 1] == head) & (slots[at, 2] == tail)
-        at = at if is_first else (at + _1) & mask
-        is_found = (slots[at, 0] & ~_CODE == mark) & (slots[at, 1] == head) & (slots[at, 2] == tail)
-        codes[i] = (slots[at, 0] & _CODE) - 1 if is_found else -3
+    for i in range(np.uint64(len(codes))):
+        low, high = offsets[i], offsets[i + _1]
+        head, tail = _ends(data, low, high)
+        h = _hash(data, low, high, head, tail)
+        at, mark = np.uint64(h) & mask, _mark(h, high - low)
+        first, second = slots[at], slots[(at + _1) & mask]
+        found = first if first & ~_CODE == mark else second
+        code = np.uint64(max((found & _CODE) - 1, 0))
+        is_same = (found & _CODE != 0) & (found & ~_CODE == mark) & (ends[code, 0] == head) & (ends[code, 1] == tail)
+        codes[i] = code if is_same else -3
 
 
 @jit
-def _encode(data, offsets, valid, given, slots, store, starts, count, grow, codes):
+def _encode(data, offsets, valid, slots, ends, store, starts, count, grow, codes):
     """Codes of rows; -1 where a row has no id, -2 where it is unknown and `grow` is off. Returns how many ids there are now."""
-    hash_ids(data, offsets, valid, given)
-    _guess(data, offsets, given, slots, codes)
+    _guess(data, offsets, slots, ends, codes)
     for i in range(len(codes)):
         low, high = offsets[i], offsets[i + 1]
         if not valid[i]:
             codes[i] = -1
         elif codes[i] < 0 or (high - low > 16 and not _is_middle_same(data, low, high, store, starts, codes[i])):
-            at = _find(data, low, high, given[i], slots, store, starts)
-            if slots[at, 0] == 0 and grow:
+            head, tail = _ends(data, low, high)
+            h = _hash(data, low, high, head, tail)
+            at = _find(data, low, high, h, head, tail, slots, ends, store, starts)
+            if slots[at] == 0 and grow:
                 for j in range(high - low):
                     store[starts[count] + j] = data[low + j]
                 starts[count + 1] = starts[count] + high - low
+                ends[count, 0], ends[count, 1] = head, tail
                 count += 1
-                slots[at, 0] = _mark(given[i], high - low) | count
-                slots[at, 1], slots[at, 2] = _ends(data, low, high)
-            codes[i] = (slots[at, 0] & _CODE) - 1 if slots[at, 0] != 0 else -2
+                slots[at] = _mark(h, high - low) | count
+            codes[i] = (slots[at] & _CODE) - 1 if slots[at] != 0 else -2
     return count
 
 
 @jit
-def _find(data, low, high, h, slots, store, starts):
+def _find(data, low, high, h, head, tail, slots, ends, store, starts):
     """The slot of an id, a free one if it is unknown."""
-    mask, mark, (head, tail) = len(slots) - 1, _mark(h, high - low), _ends(data, low, high)
+    mask, mark = len(slots) - 1, _mark(h, high - low)
     at = h & mask
-    while slots[at, 0] != 0:
-        is_alike = slots[at, 0] & ~_CODE == mark and slots[at, 1] == head and slots[at, 2] == tail
-        if is_alike and _is_middle_same(data, low, high, store, starts, (slots[at, 0] & _CODE) - 1):
+    while slots[at] != 0:
+        code = (slots[at] & _CODE) - 1
+        is_alike = slots[at] & ~_CODE == mark and ends[code, 0] == head and ends[code, 1] == tail
+        if is_alike and _is_middle_same(data, low, high, store, starts, code):
             break
         at = (at + 1) & mask
     return at
@@ -197,25 +213,33 @@ class IdIndex:
         self._lock = Lock()
         self._store = np.empty(1024, dtype=np.uint8)
         self._starts = np.zeros(2, dtype=np.int64)
-        self._slots = np.zeros((1024, 3), dtype=np.int64)
+        self._slots = np.zeros(1024, dtype=np.int64)
+        self._ends = np.zeros((1, 2), dtype=np.int64)
 
     def encode(
-        self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], *, grow: bool = True
+        self,
+        data: npt.NDArray[np.uint8],
+        offsets: npt.NDArray[np.int64],
+        valid: npt.NDArray[np.bool_],
+        *,
+        grow: bool = True,
+        out: npt.NDArray[np.int32] | None = None,
     ) -> npt.NDArray[np.int32]:
-        """Return each row's code (rows,); -1 without an id, -2 for an unknown one where the index may not grow.
+        """Return each row's code (rows,), written to `out` if it is given; -1 without an id, -2 for an unknown one where the index may not
+        grow.
 
         Any number of threads may ask; those that may make it grow wait for one another.
         """
         rows = len(offsets) - 1
-        codes = np.empty(rows, dtype=np.int32)
+        codes = np.empty(rows, dtype=np.int32) if out is None else out
         for low in range(0, rows, _CHUNK):
             high = min(low + _CHUNK, rows)
             with self._lock if grow else nullcontext():
                 if grow:
                     self._make_room(high - low, int(offsets[high] - offsets[low]))
                 found = _encode(
-                    data, offsets[low : high + 1], valid[low:high], np.empty(high - low, dtype=np.int64), self._slots, self._store,
-                    self._starts, self.count, grow, codes[low:high],
+                    data, offsets[low : high + 1], valid[low:high], self._slots, self._ends, self._store, self._starts, self.count, grow,
+                    codes[low:high],
                 )  # fmt: skip
                 self.count = found if grow else self.count
         return codes
@@ -225,14 +249,15 @@ class IdIndex:
         needed = self.count + rows
         if len(self._starts) <= needed:
             self._starts = np.concatenate([self._starts[: self.count + 1], np.zeros(2 * needed - self.count, dtype=np.int64)])
+            self._ends = np.concatenate([self._ends[: self.count], np.zeros((2 * needed - self.count, 2), dtype=np.int64)])
         used = int(self._starts[self.count])
         if len(self._store) < used + size:
             self._store = np.concatenate([self._store[:used], np.empty(used + 2 * size, dtype=np.uint8)])
         if len(self._slots) < 2 * needed:
             store, starts = self.arrays()
-            valid, given, codes = (np.ones(self.count, dtype=kind) for kind in (np.bool_, np.int64, np.int32))
-            self._slots = np.zeros((1 << (2 * needed).bit_length(), 3), dtype=np.int64)
-            _encode(store, starts, valid, given, self._slots, self._store, self._starts, 0, True, codes)
+            valid, codes = np.ones(self.count, dtype=np.bool_), np.empty(self.count, dtype=np.int32)
+            self._slots = np.zeros(1 << (2 * needed).bit_length(), dtype=np.int64)
+            _encode(store, starts, valid, self._slots, self._ends, self._store, self._starts, 0, True, codes)
 
     def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """Return the ids' bytes and where each begins (ids + 1,)."""

@@ -7,6 +7,7 @@ the columns (`select_list`), in any order of rows; DuckDB, Spark and the service
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -282,7 +283,16 @@ def select_list(table: RecordTable, columns: Iterable[str] | None = None) -> str
     return ", ".join(f"CAST({name} * 100 AS BIGINT) AS {name}" if contract.column(name).kind is Kind.MONEY else name for name in named)
 
 
-def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str, score: Score | None = None) -> Records:
+def to_records(
+    table: RecordTable,
+    cells: Mapping[str, Cells],
+    codes: Codes,
+    zone: str,
+    score: Score | None = None,
+    *,
+    room: Records | None = None,
+    moments: bool = True,
+) -> Records:
     """Return the records of a run of rows.
 
     Parameters
@@ -296,19 +306,23 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
         Civil days are days of this zone.
     score : callable, optional
         Scores a review's text; 0 without it.
+    room : structured array, optional
+        Where the records are written, if it is long enough; its rows are theirs until it is used again.
+    moments : bool
+        Tell moments, for which only an update asks.
     """
-    out = _told(table, cells, codes, zone)
+    out = _told(table, cells, codes, zone, _blank(table), room)
     if table.link:
-        out["order"] = cells[table.link].hashes()
+        cells[table.link].hashes(out["order"])
     for field in table.fields:
-        if field.column not in cells:
-            out[field.name] = _ABSENT[field.kind]
-        elif field.kind == "score":
+        if field.column not in cells or (field.kind == "moment" and not moments):
+            continue
+        if field.kind == "score":
             if score is not None:
                 out[field.name] = score(cells[field.column], _known(out, out["reviewed"]))
         elif field.kind == "party":
             party = cells[field.column]
-            out[field.name] = codes.parties.encode(party.data, party.offsets, party.valid)
+            codes.parties.encode(party.data, party.offsets, party.valid, out=out[field.name])
         else:
             _put_number(field, cells, table.table, zone, out[field.name])
     return out
@@ -316,39 +330,52 @@ def to_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zon
 
 def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
     """Return records that only end the older version of their key: the row now stands with another supplier."""
-    out = _told(table, cells, codes, zone)
-    out["amount"], out["party"] = MISSING, -1
+    return _told(table, cells, codes, zone, _blank(table, is_void=True))
+
+
+@lru_cache
+def _blank(table: RecordTable, *, is_void: bool = False) -> Records:
+    """The record of a row that gives nothing, or only ends another."""
+    out = np.zeros(1, dtype=table.dtype)
+    out["recorded"], out["recorded_day"] = ALWAYS, NONE
+    for field in () if is_void else table.fields:
+        out[field.name] = _ABSENT[field.kind]
+    if is_void:
+        out["amount"], out["party"] = MISSING, -1
     return out
 
 
-def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
-    """Records that say of whom, when, and under which key; nothing else yet."""
+def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str, blank: Records, room: Records | None = None) -> Records:
+    """Records that say of whom, when, and under which key; all else as in the one they begin as."""
     supplier, recorded = cells["supplier_id"], cells.get("recorded_at")
-    out = np.zeros(len(supplier), dtype=table.dtype)
-    out["supplier"] = codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)
-    if recorded is None:
-        out["recorded"], out["recorded_day"] = ALWAYS, NONE
-    else:
+    rows = len(supplier)
+    out = np.empty(rows, dtype=table.dtype) if room is None or len(room) < rows else room[:rows]
+    _repeat(blank.view(np.int64), out.view(np.int64).reshape(rows, -1))
+    codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False, out=out["supplier"])
+    if recorded is not None:
         put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
         civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
-    if all(name in cells for name in table.key):
-        out["key"] = _hash_of([cells[name] for name in table.key], len(supplier))
+    if table.key and all(name in cells for name in table.key):
+        _hash_of([cells[name] for name in table.key], out["key"])
     return out
+
+
+@jit
+def _repeat(words, out):
+    """Write the words of one record to each."""
+    for i in range(len(out)):
+        for j in range(len(words)):
+            out[i, j] = words[j]
 
 
 def _known(records: Records, event: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return np.asarray(np.maximum(records["recorded_day"], event))
 
 
-def _hash_of(cells: list[Cells], rows: int) -> npt.NDArray[np.int64]:
-    if not cells:
-        return np.zeros(rows, dtype=np.int64)
-    out = cells[0].hashes()
+def _hash_of(cells: list[Cells], out: npt.NDArray[np.int64]) -> None:
+    cells[0].hashes(out)
     for other in cells[1:]:
-        mixed = np.empty_like(out)
-        mix(out, other.hashes(), mixed)
-        out = mixed
-    return out
+        mix(out, other.hashes(), out)
 
 
 def _put_number(field: Field, cells: Mapping[str, Cells], table: str, zone: str, out: npt.NDArray[Any]) -> None:

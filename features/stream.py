@@ -17,6 +17,7 @@ from features.evaluate import Evaluator, evaluator_for
 from features.feature import Feature
 from features.matrix import FeatureMatrix
 from features.network import Network, add_to_network
+from features.pages import pages
 from features.read import RawTables
 from features.text_memory import TextMemory, asked_of, needs_scores
 
@@ -69,7 +70,7 @@ def stream_features(
     try:
         evaluator, suppliers = Evaluator(features, days, tables.present), collected.codes.suppliers.count
         network = _network(collected, evaluator)
-        values, known_from = np.empty((suppliers * len(days), len(features))), np.empty(suppliers, dtype=np.int32)
+        values, known_from = pages((suppliers * len(days), len(features)), np.float64), np.empty(suppliers, dtype=np.int32)
 
         def run(number: int) -> None:
             low, segment = collected.bucket(number)
