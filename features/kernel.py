@@ -21,6 +21,7 @@ from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROOM, V
 
 _TELLS = np.array([kind.name in TELLING_KINDS for kind in KINDS])
 _METRICS = len(PARTY_METRICS)
+_HALF_WORD = 1 << 31
 
 
 @jit
@@ -153,25 +154,37 @@ def _square(high, low, amount):
 
 
 @jit
-def _measure(amounts, counts, met, n_met, out, at, row):
-    """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
-    distinct, repeated, total, top = 0, 0, np.int64(0), np.int64(0)
+def _sum_of_squares(amounts, counts, largest):
+    """Sum of the squares of what counts, as a float of the whole number; `largest` bounds their size."""
+    if largest < _HALF_WORD and largest * largest <= np.iinfo(np.int64).max // len(amounts):
+        squares = np.int64(0)
+        for party in range(len(amounts)):
+            amount = amounts[party] if counts[party] > 0 else 0
+            squares += amount * amount
+        return np.float64(squares)
     high, low = np.uint64(0), np.uint64(0)
-    for m in range(n_met):
-        party = met[m]
+    for party in range(len(amounts)):
         if counts[party] > 0:
-            distinct += 1
-            total += amounts[party]
-            repeated += counts[party] > 1
-            top = max(top, amounts[party])
             high, low = _square(high, low, amounts[party])
+    return np.float64(high) * 18446744073709551616.0 + np.float64(low)
+
+
+@jit
+def _measure(amounts, counts, out, at, row):
+    """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
+    distinct, repeated, total, top, largest = 0, 0, np.int64(0), np.int64(0), np.int64(0)
+    for party in range(len(amounts)):
+        amount = amounts[party] if counts[party] > 0 else 0
+        distinct += counts[party] > 0
+        repeated += counts[party] > 1
+        total += amount
+        top, largest = max(top, amount), max(largest, abs(amount))
     out[at, row] = distinct
     out[at + 1, row] = out[at + 2, row] = out[at + 3, row] = np.nan
     if distinct > 0:
         out[at + 3, row] = repeated / distinct
     if total > 0:
-        squares = np.float64(high) * 18446744073709551616.0 + np.float64(low)
-        out[at + 1, row] = squares / (np.float64(total) * np.float64(total))
+        out[at + 1, row] = _sum_of_squares(amounts, counts, largest) / (np.float64(total) * np.float64(total))
         out[at + 2, row] = top / total
 
 
@@ -180,34 +193,29 @@ def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
     """Walk one kind backwards from each date through its nested windows."""
     if not (plan.walks[:, 0] == kind).any():
         return  # walked for its last day alone
-    party = np.empty(len(places), np.int64)
+    party, told = np.empty(len(places), np.int64), np.empty((3, len(places)), np.int64)
     size = _local_codes(facts, places, local, party)
-    own = (party, np.zeros(size, np.int64), np.zeros(size, np.int64), np.empty(size, np.int64), np.zeros(size, np.bool_))
-    _walk_dates(facts, places, begins, plan, kind, own, first_row, out)
+    for p in range(len(places)):
+        told[0, p], told[1, p], told[2, p] = facts[places[p], KNOWN], facts[places[p], VALUES], facts[places[p], VALUES + 1]
+    _walk_dates(party, told, begins, plan, kind, np.empty(size, np.int64), np.empty(size, np.int64), first_row, out)
 
 
 @jit
-def _walk_dates(facts, places, begins, plan, kind, own, first_row, out):
-    """Measure one kind's counterparties at each date, given each fact's and room for sums by counterparty."""
-    party, amounts, counts, met, is_met = own
+def _walk_dates(party, told, begins, plan, kind, amounts, counts, first_row, out):
+    """Measure one kind's counterparties at each date, given each fact's, and when it was known with its sign and amount."""
     for d in range(len(plan.as_of)):
-        n_met, newest = 0, plan.edge_at[d, 0]
+        newest = plan.edge_at[d, 0]
+        amounts[:], counts[:] = 0, 0
         for w in range(len(plan.walks)):
             if plan.walks[w, 0] != kind:
                 continue
             oldest = plan.edge_at[d, plan.walks[w, 1]]
             for p in range(begins[oldest + 1], begins[newest + 1]):
-                i, code = places[p], party[p]
-                if facts[i, KNOWN] < plan.known[d]:
-                    if not is_met[code]:
-                        is_met[code], met[n_met] = True, code
-                        n_met += 1
-                    counts[code] += facts[i, VALUES]
-                    amounts[code] += facts[i, VALUES + 1]
-            _measure(amounts, counts, met, n_met, out, w * _METRICS, first_row + d)
+                if told[0, p] < plan.known[d]:
+                    counts[party[p]] += told[1, p]
+                    amounts[party[p]] += told[2, p]
+            _measure(amounts, counts, out, w * _METRICS, first_row + d)
             newest = oldest
-        for m in range(n_met):
-            amounts[met[m]], counts[met[m]], is_met[met[m]] = 0, 0, False
 
 
 @allocating

@@ -204,8 +204,13 @@ def test_concentration_is_that_of_whole_numbers_however_large(seed: int) -> None
     assert shuffled.party(90)[1] == found.party(90)[1], "in any order"
 
 
-@pytest.mark.parametrize("amounts", [(9 * 10**17,), (2**59, 2**59 - 1), (2**32, 2**32 - 1, 1), (3 * 10**17,) * 3, (1, 9 * 10**17)])
+@pytest.mark.parametrize(
+    "amounts",
+    [(9 * 10**17,), (2**59, 2**59 - 1), (2**32, 2**32 - 1, 1), (3 * 10**17,) * 3, (1, 9 * 10**17), (2**31, 1), (2**31 - 1,) * 2,
+     (2**31 - 1,) * 3, (2**30,) * 7, (2**30,) * 8, (2**30,) * 9],
+)  # fmt: skip
 def test_squares_carry_into_the_upper_half(amounts: tuple[int, ...]) -> None:
+    """Below 2^31 and while all together stay below 2^63 they are added in one word, else in two."""
     found = run(*(bought(5, amount, party) for party, amount in enumerate(amounts)))
     assert Fraction(found.party(90)[1]) == pytest.approx(Fraction(sum(a * a for a in amounts), sum(amounts) ** 2), rel=1e-15)
 
