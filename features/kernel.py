@@ -172,7 +172,7 @@ def _sum_of_squares(amounts, counts, largest):
 @jit
 def _measure(amounts, counts, out, at, row):
     """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
-    distinct, repeated, total, top, largest = 0, 0, np.int64(0), np.int64(0), np.int64(0)
+    distinct, repeated, total, top, largest = 0, 0, 0, 0, 0
     for party in range(len(amounts)):
         amount = amounts[party] if counts[party] > 0 else 0
         distinct += counts[party] > 0
