@@ -22,7 +22,7 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.olist import LAST_TEST_AS_OF, Outcome
+from benchmarks.olist import LAST_TEST_AS_OF, Outcome, auc_within
 from benchmarks.real_data import real_data_folder
 from features.build import build_features
 from features.catalog import CATALOG
@@ -137,15 +137,7 @@ class Study:
         """Return the AUC of scores of the test rows, or of some of them, drawn with repetition."""
         chosen = np.arange(len(self.split.test)) if rows is None else rows
         y, s, months = self.frame.y[self.split.test][chosen], scores[chosen], self.frame.as_of[self.split.test][chosen]
-        if not self.within_months:
-            return auc(y, s)
-        total = weight = 0.0
-        for month in np.unique(months):
-            of_month = months == month
-            pairs = float(y[of_month].sum() * (1 - y[of_month]).sum())
-            if pairs:
-                total, weight = total + pairs * auc(y[of_month], s[of_month]), weight + pairs
-        return total / weight
+        return auc_within(months, y, s) if self.within_months else auc(y, s)
 
     def error(self, one: Floats, other: Floats) -> float:
         """Return the standard error of the difference of two AUCs, resampling suppliers with all their rows."""

@@ -42,18 +42,19 @@ MEASURES = ("auc", "log_loss", "slope", "ece")
 
 def recipe(train: CreditTable, values: Floats, seed: int) -> Floats:
     """Log-odds of bad by the product's recipe, without directions."""
-    return _recipe(train, values, seed, (0,) * len(train.names))
+    return recipe_with(train, values, seed, (0,) * len(train.names))
 
 
 def recipe_directed(train: CreditTable, values: Floats, seed: int) -> Floats:
     """Log-odds of bad by the product's recipe, with the table's directions."""
-    return _recipe(train, values, seed, train.directions)
+    return recipe_with(train, values, seed, train.directions)
 
 
-def _recipe(train: CreditTable, values: Floats, seed: int, directions: tuple[int, ...]) -> Floats:
+def recipe_with(train: CreditTable, values: Floats, seed: int, directions: tuple[int, ...], groups: Ints | None = None) -> Floats:
+    """Log-odds of bad by the product's recipe with these directions; ``groups`` says whose row each is, by default each its own."""
     from lightgbm import Booster
 
-    learned = learn(train.values, train.y, Columns(train.names, directions, train.categorical), seed=seed)
+    learned = learn(train.values, train.y, Columns(train.names, directions, train.categorical), seed=seed, groups=groups)
     margins = Booster(model_str=learned.fit.model_text).predict(values, raw_score=True, num_threads=1)
     return np.asarray(learned.calibration.intercept + learned.calibration.slope * np.asarray(margins), dtype=np.float64)
 

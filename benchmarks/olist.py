@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.real_data import real_data_folder
 from features.read import RawTables, read_tables
 from features.sources.olist import import_olist
+from training.measures import auc
 
 Outcome = Literal["silent", "late"]
 Floats = npt.NDArray[np.float64]
@@ -153,6 +154,17 @@ def _below(reference: Floats, values: Floats) -> Floats:
     return np.asarray((left + right) / 2, dtype=np.float64)
 
 
+def auc_within(months: npt.NDArray[np.datetime64], y: Floats, scores: Floats) -> float:
+    """Return the AUC among rows of one month, months weighted by their pairs; those of one outcome have none."""
+    total = weight = 0.0
+    for month in np.unique(months):
+        of_month = months == month
+        pairs = float(y[of_month].sum() * (1 - y[of_month]).sum())
+        if pairs:
+            total, weight = total + pairs * auc(y[of_month], scores[of_month]), weight + pairs
+    return total / weight
+
+
 def out_of_time_auc(frame: pd.DataFrame, peer: str, outcome: Outcome) -> tuple[float, float]:
     """The AUC a peer is measured by, with its standard error: over all rows, or within months for ``late``."""
     if outcome == "silent":
@@ -160,9 +172,9 @@ def out_of_time_auc(frame: pd.DataFrame, peer: str, outcome: Outcome) -> tuple[f
     months = [(delong(part["y"], part[peer]), part["y"].sum() * (1 - part["y"]).sum()) for _, part in frame.groupby("as_of")]
     weights = np.array([pairs for _, pairs in months], dtype=np.float64)
     weights /= weights.sum()
-    auc = float(sum(w * value for w, ((value, _), _) in zip(weights, months, strict=True)))
+    mean = float(sum(w * value for w, ((value, _), _) in zip(weights, months, strict=True)))
     error = float(np.sqrt(sum((w * se) ** 2 for w, ((_, se), _) in zip(weights, months, strict=True))))
-    return auc, error
+    return mean, error
 
 
 def main(source: Path) -> None:

@@ -24,11 +24,12 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.approval_columns import DIRECTIONS, approval_columns
 from benchmarks.approved_orders import NEVER, read_orders
+from benchmarks.models import probability, recipe_with
 from benchmarks.models_peers.peers import lightgbm_plain
 from benchmarks.models_peers.tables import CreditTable
+from benchmarks.olist import auc_within
 from benchmarks.real_data import real_data_folder
 from training.measures import auc, auc_difference, auc_standard_error, calibration_line, ece, log_loss
-from training.recipe import Columns, learn
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -97,15 +98,6 @@ def approved_orders(source: Path) -> ApprovedOrders:
     )
 
 
-def recipe(train: CreditTable, sellers: npt.NDArray[np.intp], values: Floats) -> Floats:
-    """Log-odds of late by the product's recipe, the columns' directions kept and a seller's orders taken together."""
-    from lightgbm import Booster
-
-    learned = learn(train.values, train.y, Columns(train.names, train.directions), seed=SEED, groups=sellers)
-    margins = np.asarray(Booster(model_str=learned.fit.model_text).predict(values, raw_score=True, num_threads=1))
-    return np.asarray(learned.calibration.intercept + learned.calibration.slope * margins, dtype=np.float64)
-
-
 def logistic(train: CreditTable, values: Floats) -> Floats:
     """Log-odds by a logistic regression on standardised signed logarithms; what is missing is the training mean."""
 
@@ -124,16 +116,13 @@ def scores(orders: ApprovedOrders, split: Split) -> dict[str, Floats]:
     train, values = orders.table(learnt), orders.values[judged]
     found = {"logistic": logistic(train, values), "lightgbm": lightgbm_plain(train, values, SEED)}
     found["average"] = (found["logistic"] + found["lightgbm"]) / 2
-    return {**found, OURS: recipe(train, orders.sellers[learnt], values)}
+    return {**found, OURS: recipe_with(train, values, SEED, train.directions, orders.sellers[learnt])}
 
 
 def within_months(orders: ApprovedOrders, judged: Rows, values: Floats) -> float:
     """Return the AUC among orders approved in one month, months weighted by their pairs."""
     months = orders.approved[judged].astype("datetime64[s]").astype("datetime64[M]")
-    y = orders.y[judged]
-    parts = [(auc(y[months == m], values[months == m]), y[months == m]) for m in np.unique(months)]
-    pairs = np.array([part.sum() * (1 - part).sum() for _, part in parts])
-    return float(np.average([value for value, _ in parts], weights=pairs))
+    return auc_within(months, orders.y[judged], values)
 
 
 def describe(orders: ApprovedOrders, split: Split, found: Mapping[str, Floats]) -> list[str]:
@@ -146,7 +135,7 @@ def describe(orders: ApprovedOrders, split: Split, found: Mapping[str, Floats]) 
         f"  {'':9} AUC (s.e.)      within months  lianxin less it   log loss  slope  ECE",
     ]
     for name, values in found.items():
-        pd_late = 1 / (1 + np.exp(-values))
+        pd_late = probability(values)
         less = auc_difference(y, found[OURS], values, sellers)
         pair = "" if name == OURS else f"{less.difference:+.4f} ({less.standard_error:.4f})"
         lines.append(

@@ -69,7 +69,7 @@ class Evaluator:
 
     def network(self, parties: int) -> Network:
         """Return the network the features need of as many counterparties, before anything is added up; empty where they need none."""
-        return self._months if not (parties and self._plan.has_network) else with_room(self._months, parties)
+        return with_room(self._months, parties) if parties and self._plan.has_network else self._months
 
     def rows(self, segment: Segment, parties: int, network: Network = NO_NETWORK) -> Rows:
         """Return the rows of every supplier and date of which anything was known before the date.

@@ -5,8 +5,7 @@ lineage, evidence and documentation are read from the very thing that computes. 
 bit the same (`features.program`).
 """
 
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Protocol
 
 from features.facts import MONTHS, PARTY_METRICS
@@ -28,12 +27,6 @@ def _union(*formulas: Formula) -> tuple[Need, ...]:
     return tuple(dict.fromkeys(need for formula in formulas for need in formula.needs()))
 
 
-@cache
-def _months(kind: str, column: str) -> tuple[Window, ...]:
-    """Return the windows of the last twelve months, the newest first."""
-    return tuple(Window(kind, column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
-
-
 @dataclass(frozen=True, slots=True)
 class Sum:
     """Sum of one column of one kind over the window [as_of - since, as_of - until); `since=None` reaches back to the first fact.
@@ -46,11 +39,11 @@ class Sum:
     since: int | None
     until: int = 0
     scale: float = 1.0
-    window: Window = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Make the window once: a supplier's row asks for four hundred."""
-        object.__setattr__(self, "window", Window(self.kind, self.column, self.since, self.until))
+    @property
+    def window(self) -> Window:
+        """The window that is summed."""
+        return Window(self.kind, self.column, self.since, self.until)
 
     def on(self, program: Program) -> Value:
         """Return the sum per row, divided by `scale`."""
@@ -74,8 +67,8 @@ class Months:
         return [program.total(window) for window in self.windows()]
 
     def windows(self) -> tuple[Window, ...]:
-        """Return the twelve windows."""
-        return _months(self.kind, self.column)
+        """Return the twelve windows, the newest first."""
+        return tuple(Window(self.kind, self.column, 30 * (month + 1), 30 * month) for month in range(MONTHS))
 
 
 @dataclass(frozen=True, slots=True)

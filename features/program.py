@@ -102,7 +102,7 @@ class Program:
         """Begin with no step."""
         self._plan = plan
         self._steps: dict[tuple[int, int, int], int] = {}
-        self._numbers: dict[str, float] = {}
+        self._numbers: dict[str, int] = {}
         self._asked: list[int] = []
         self._laid: tuple[Any, ...] | None = None
 
@@ -151,13 +151,13 @@ class Program:
         if self._laid is None:
             steps = np.array(list(self._steps), dtype=np.int64).reshape(-1, 3)
             room = np.empty((len(steps), BLOCK_ROWS)), np.empty((len(steps), 1))
-            self._laid = steps, np.array(list(self._numbers.values()), dtype=np.float64), np.array(self._asked, dtype=np.int64), room
+            numbers = np.array([float.fromhex(number) for number in self._numbers], dtype=np.float64)
+            self._laid = steps, numbers, np.array(self._asked, dtype=np.int64), room
         steps, numbers, asked, (for_many, for_one) = self._laid
         _run(steps, numbers, asked, *found, for_one if len(found.as_of) == 1 else for_many, out)
 
     def _number(self, number: float) -> Value:
-        self._numbers.setdefault(float(number).hex(), float(number))
-        return self._step(_NUMBER, list(self._numbers).index(float(number).hex()))
+        return self._step(_NUMBER, self._numbers.setdefault(float(number).hex(), len(self._numbers)))
 
     def _step(self, operation: int, left: int = 0, right: int = 0) -> Value:
         return Value(self, self._steps.setdefault((operation, left, right), len(self._steps)))
