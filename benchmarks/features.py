@@ -24,7 +24,11 @@ from benchmarks.features_peers.platform import draw_platform
 from benchmarks.features_peers.workload import NAMES, as_of_dates, differences, load
 
 MEASURES = ("scan", "polars", "duckdb", "pandas", "getml", "growth", "threads", "supplier", "rows")
-BESIDE = {"polars": ("polars daily",), "DuckDB per date": ("DuckDB prepared, per date",)}
+BESIDE = {
+    "polars": ("polars daily",),
+    "DuckDB per date": ("DuckDB prepared, per date",),
+    "pandas per date": ("pandas prepared, per date",),
+}
 """Other plans of a peer, run in the first round and shown without a mark."""
 PEERS = {"polars": "polars", "duckdb": "DuckDB per date", "pandas": "pandas per date", "getml": "FastProp"}
 GOALS = {

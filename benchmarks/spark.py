@@ -28,7 +28,8 @@ from features.catalog import CATALOG
 from features.civil import to_day
 from features.facts import KIND_INDEX, KINDS
 from features.read import read_tables
-from features.records import RECORDS, select_list
+from features.record_columns import select_list
+from features.records import RECORDS
 from features.spark import SparkTables, features_on_spark, latest_as_of, open_session, open_tables
 from features.spark_passes import texts_on_spark, totals_on_spark
 from features.spark_rows import Job, Layout

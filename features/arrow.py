@@ -60,23 +60,19 @@ class Cells:
         """Number of rows."""
         return len(self.valid)
 
-    def hashes(self, out: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
-        """Return a hash of each cell, written to `out` if it is given: XXH64 of a text, the number itself of a number; 0 where there is
-        none."""
-        found = np.empty(len(self), dtype=np.int64) if out is None else out
-        if len(self.offsets):
-            hash_ids(self.data, self.offsets, self.valid, found)
-        else:
-            found[:] = np.where(self.valid, self.numbers, 0)
-        return found
+    def hashes(self) -> npt.NDArray[np.int64]:
+        """Return a hash of each cell: XXH64 of a text, the number itself of a number; 0 where there is none."""
+        if not len(self.offsets):
+            return np.where(self.valid, self.numbers, 0)
+        out = np.empty(len(self), dtype=np.int64)
+        hash_ids(self.data, self.offsets, self.valid, out)
+        return out
 
-    def days(self, zone: str, out: npt.NDArray[np.int32] | None = None) -> npt.NDArray[np.int32]:
-        """Return civil days, written to `out` if it is given; NONE where there is none."""
+    def days(self, zone: str) -> npt.NDArray[np.int32]:
+        """Return civil days; NONE where there is none."""
         if self.is_date:
-            found = np.empty(len(self), dtype=np.int32) if out is None else out
-            found[:] = np.where(self.valid, self.numbers, NONE)
-            return found
-        return civil_days(self.numbers, self.valid, zone, out)
+            return np.where(self.valid, self.numbers, NONE).astype(np.int32)
+        return civil_days(self.numbers, self.valid, zone)
 
     def lengths(self) -> npt.NDArray[np.int32]:
         """Return the number of characters (code points) of each text; 0 where there is none."""

@@ -1,16 +1,17 @@
 """Records by bucket of suppliers while a platform is read: packed, kept in memory and, beyond what is given, on disk.
 
-Stands inside the second step of the walk. Of each batch of records what all have in common is kept once, such as that none carries the
-time of its recording, and of each record the 8-byte words in which they differ, in the order of the buckets. A bucket is put together
-from its share of every batch in one reading and one writing. What does not fit the memory goes to one spill file per table, a batch
-after the other. So memory grows with a batch and a bucket, not with the events.
+Stands inside the second step of the walk. Each batch of records is packed by bucket (`features.packing`), and a bucket is put together
+from its share of every batch in one reading and one writing. What does not fit the memory goes to one spill file per table, a batch after
+the other. So memory grows with a batch and a bucket, not with the events.
 """
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import FileIO
+from itertools import groupby
 from pathlib import Path
 from threading import Lock, local
 from typing import Any, Final
@@ -19,70 +20,57 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.errors import CannotWrite, UnknownSupplier
-from features.compiled import jit
+from features.packing import Bytes, Grid, Layout, Packed, Stack, Whole, pack
 from features.pages import pages
-from features.records import RECORDS, Codes, Records
-from features.segment import NO_LABELS, TABLES, Labels, Segment, count_codes, joined, order_by, words_of
+from features.record_columns import Codes, Columns
+from features.records import RECORDS, Records
+from features.segment import NO_LABELS, TABLES, Labels, Segment, joined
 
-Words = npt.NDArray[np.int64]
-"""Records as 8-byte words (rows, words)."""
+_SLAB: Final = 64 << 20
+"""Bytes of the largest run in which packed batches lie one behind the other."""
 
-
-def _word_of_supplier(dtype: np.dtype[np.void]) -> int:
-    fields: Mapping[str, Any] = dtype.fields or {}
-    return int(fields["supplier"][1]) // 8
+_NO_SUPPLIER: Final = "names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`"
 
 
-_SUPPLIER: Final = {table: _word_of_supplier(spec.dtype) for table, spec in RECORDS.items()}
-"""The word whose first half is the supplier's code."""
+@dataclass
+class _Slab:
+    """A run of bytes in memory, filled from its beginning."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """Packed rows and their labels in memory."""
-
-    words: Words
-    labels: Labels
-
-    def part(self, low: int, high: int) -> tuple[Words, Labels]:
-        """Return some of the rows and their labels."""
-        has_labels = len(self.labels.starts) > 1
-        return self.words[low:high], Labels(self.labels.data, self.labels.starts[low : high + 1]) if has_labels else self.labels
-
-
-@dataclass(frozen=True, slots=True)
-class _Spilled:
-    """Packed rows in files from the places `at` on: words, label beginnings, labels."""
-
-    width: int
-    files: tuple[int, int, int]
-    at: tuple[int, int, int]
-    has_labels: bool
-
-    def part(self, low: int, high: int) -> tuple[Words, Labels]:
-        """Read some of the rows and their labels; any number of threads may at a time."""
-        words = np.empty((high - low, self.width), dtype=np.int64)
-        os.preadv(self.files[0], [words.data.cast("B")] if words.size else [], self.at[0] + low * self.width * 8)
-        if not self.has_labels or low == high:
-            return words, NO_LABELS
-        starts = np.frombuffer(os.pread(self.files[1], (high - low + 1) * 8, self.at[1] + low * 8), dtype=np.int64)
-        data = np.frombuffer(os.pread(self.files[2], int(starts[-1] - starts[0]), self.at[2] + int(starts[0])), dtype=np.uint8)
-        return words, Labels(data, starts - starts[0])
+    data: Bytes
+    used: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Records of one batch: a record for what all have in common, the words in which they differ, where each bucket's rows begin."""
+    """A packed batch: how, in which slab (None in the table's spill file) from which byte on, and its labels or where they were spilled."""
 
-    common: Words
-    differing: Words
-    starts: npt.NDArray[np.int64]
-    rows: _Kept | _Spilled
+    layout: Layout
+    slab: _Slab | None
+    at: int
+    labels: "Labels | _SpilledLabels"
 
-    def part(self, number: int) -> tuple[Words, Labels]:
-        """Return the rows of one bucket."""
-        low, high = self.starts[number : number + 2].tolist()
-        return self.rows.part(low, high)
+
+@dataclass(frozen=True, slots=True)
+class _SpilledLabels:
+    """Labels in files: their beginnings, their bytes, and from which places on. Any number of threads may read at a time."""
+
+    files: tuple[int, int]
+    at: tuple[int, int]
+
+    def part(self, low: int, high: int) -> Labels:
+        """Read the labels of some of the rows."""
+        starts = np.frombuffer(os.pread(self.files[0], (high - low + 1) * 8, self.at[0] + low * 8), dtype=np.int64)
+        data = np.frombuffer(os.pread(self.files[1], int(starts[-1] - starts[0]), self.at[1] + int(starts[0])), dtype=np.uint8)
+        return Labels(data, starts - starts[0])
+
+
+@dataclass
+class _Table:
+    """What was collected of one table: each supplier's number of rows, the batches, and these in stacks by slab once all are there."""
+
+    counts: Whole
+    batches: list[_Batch] = field(default_factory=list)
+    stacks: list[tuple[Stack, list[_Batch]]] | None = None
 
 
 @dataclass
@@ -98,48 +86,63 @@ class Collected:
 
     codes: Codes
     width: int
-    _batches: dict[str, list[_Batch]] = field(default_factory=dict)
+    _tables: dict[str, _Table] = field(default_factory=dict)
+    _slab: _Slab = field(default_factory=lambda: _Slab(np.empty(0, dtype=np.uint8)))
+    _held: int = 0
     _spill: tempfile.TemporaryDirectory[str] | None = None
-    _kept: int = 0
     _files: dict[str, FileIO] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _mine: local = field(default_factory=local)
 
+    @cached_property
+    def grid(self) -> Grid:
+        """Where each supplier's rows go."""
+        return Grid(self.codes.suppliers.count, self.width)
+
     @property
     def buckets(self) -> int:
         """Number of buckets."""
-        return max(-(-self.codes.suppliers.count // self.width), 1)
+        return self.grid.buckets
 
-    def add(self, table: str, records: Records, labels: Labels | None, memory: int) -> None:
-        """Keep a batch, in the order of its buckets."""
-        if not len(records):
+    def add(self, rows: Columns, labels: Labels | None, memory: int) -> None:
+        """Keep a batch, in the order of its suppliers; one thread at a time for each table."""
+        if not len(rows):
             return
-        words, starts = words_of(records), np.zeros(self.buckets + 1, dtype=np.int64)
-        buckets, is_differing = np.empty(len(words), dtype=np.int32), np.arange(words.shape[1]) == _SUPPLIER[table]
-        if _look_through(words, _SUPPLIER[table], self.width, is_differing, buckets, starts) < 0:
-            raise UnknownSupplier(f"{table} names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`")
-        np.cumsum(starts, out=starts)
-        differing = np.flatnonzero(is_differing)
-        packed: Words = pages((len(words), len(differing)), np.int64)
-        _pack(words, differing, buckets, starts[:-1].copy(), packed)
-        kept = NO_LABELS if labels is None else labels.take(order_by(buckets, 0, starts))
-        size = packed.nbytes + kept.data.nbytes + kept.starts.nbytes
-        with self._lock:
-            is_kept = self._kept + size <= memory
-            self._kept += size if is_kept else 0
-            rows = _Kept(packed, kept) if is_kept else self._spilled(table, packed, kept)
-            self._batches.setdefault(table, []).append(_Batch(words[0].copy(), differing, starts, rows))
+        table = self._tables.setdefault(rows.table, _Table(np.zeros(self.grid.suppliers, dtype=np.int64)))
+        packed = pack(rows, self.grid, table.counts)
+        if packed is None:
+            raise UnknownSupplier(f"{rows.table} {_NO_SUPPLIER}")
+        texts = NO_LABELS if labels is None else labels.take(packed.order())
+        table.batches.append(self._kept(packed, texts, memory) or self._spilled(rows.table, packed, texts))
 
-    def _spilled(self, table: str, words: Words, labels: Labels) -> _Spilled:
+    def _kept(self, packed: Packed, labels: Labels, memory: int) -> _Batch | None:
+        """A batch written to memory, if there is room for it."""
+        size = packed.size + labels.data.nbytes + labels.starts.nbytes
+        with self._lock:
+            if self._held + size > memory:
+                return None
+            if len(self._slab.data) - self._slab.used < packed.size:
+                self._slab = _Slab(pages(max(packed.size, min(self._held, _SLAB, memory - self._held) // 8 * 8), np.uint8))
+            slab, at = self._slab, self._slab.used
+            slab.used += packed.size
+            self._held += size
+        packed.write(slab.data[at : at + packed.size])
+        return _Batch(packed.layout, slab, at, labels)
+
+    def _spilled(self, table: str, packed: Packed, labels: Labels) -> _Batch:
+        rows: Bytes = np.empty(packed.size, dtype=np.uint8)
+        packed.write(rows)
         try:
-            files = (self._file(f"{table}.words"), self._file(f"{table}.starts"), self._file(f"{table}.labels"))
-            at = (_append(files[0], words), _append(files[1], labels.starts), _append(files[2], labels.data))
+            with self._lock:
+                files = [self._file(f"{table}.{kind}") for kind in ("rows", "starts", "labels")]
+            at = _append(files[0], rows), _append(files[1], labels.starts), _append(files[2], labels.data)
         except OSError as error:
             raise CannotWrite(
                 f"{tempfile.gettempdir()} cannot take what does not fit the memory ({error.strerror}); free space there, or name another "
                 "folder in TMPDIR"
             ) from error
-        return _Spilled(words.shape[1], (files[0].fileno(), files[1].fileno(), files[2].fileno()), at, len(labels.starts) > 1)
+        spilled = _SpilledLabels((files[1].fileno(), files[2].fileno()), (at[1], at[2]))
+        return _Batch(packed.layout, None, at[0], spilled if len(labels.starts) > 1 else NO_LABELS)
 
     def _file(self, name: str) -> FileIO:
         if self._spill is None:
@@ -154,19 +157,49 @@ class Collected:
         count = min(self.width, self.codes.suppliers.count - low)
         records, labels, offsets = [], [], np.zeros((len(TABLES), count + 1), dtype=np.int64)
         for table, starts in zip(TABLES, offsets, strict=True):
-            batches = self._batches.get(table, [])
-            parts = [batch.part(number) for batch in batches]
-            codes = [_codes(table, batch, words) for batch, (words, _) in zip(batches, parts, strict=True)]
-            for own in codes:
-                count_codes(own, low, starts[1:])
-            np.cumsum(starts, out=starts)
+            if table in self._tables:
+                np.cumsum(self._tables[table].counts[low : low + count], out=starts[1:])
             records.append(self._room(table, int(starts[-1])))
-            at = starts[:-1].copy()
-            for batch, (words, _), own in zip(batches, parts, codes, strict=True):
-                _unpack(words, batch.differing, batch.common, own, low, at, words_of(records[-1]))
-            text = joined([label for _, label in parts])
-            labels.append(text.take(order_by(np.concatenate(codes), low, starts)) if len(text.starts) > 1 else NO_LABELS)
+            labels.append(self._fill(table, number, starts[:-1].copy(), records[-1]) if len(records[-1]) else NO_LABELS)
         return low, Segment(tuple(records), offsets, tuple(labels))
+
+    def _fill(self, table: str, number: int, at: Whole, out: Records) -> Labels:
+        """Put a bucket's records of one table together, each supplier's in the order of the batches; return their labels."""
+        texts: list[Labels] = []
+        order, done = np.empty(len(out), dtype=np.int64), 0
+        for stack, batches in self._stacks(table):
+            data, runs = self._rows(table, stack, batches, number)
+            places = stack.unpack(data, runs, self.grid, number, at, out)
+            order[places], done = np.arange(done, done + len(places)), done + len(places)
+            first, last = number * self.grid.cells, (number + 1) * self.grid.cells
+            for batch, since, until in zip(batches, stack.starts[:, first].tolist(), stack.starts[:, last].tolist(), strict=True):
+                texts.append(_part(batch.labels, since, until))
+        together = joined(texts)
+        return together.take(order) if len(together.starts) > 1 else NO_LABELS
+
+    def _stacks(self, table: str) -> list[tuple[Stack, list[_Batch]]]:
+        """The batches of a table in their order, in runs that lie in one slab or in the file."""
+        found = self._tables[table]
+        with self._lock:
+            if found.stacks is None:
+                runs = [list(run) for _, run in groupby(found.batches, key=lambda batch: id(batch.slab))]
+                found.stacks = [(Stack([batch.layout for batch in run]), run) for run in runs]
+        return found.stacks
+
+    def _rows(self, table: str, stack: Stack, batches: list[_Batch], number: int) -> tuple[Bytes, Whole]:
+        """Bytes in which a bucket's rows of some batches lie, and of each batch where in them, from which row on, and how many rows."""
+        if batches[0].slab is not None:
+            return batches[0].slab.data, np.array([(batch.at, 0, batch.layout.rows) for batch in batches], dtype=np.int64)
+        first, last = (stack.starts[:, cell].tolist() for cell in (number * self.grid.cells, (number + 1) * self.grid.cells))
+        sizes = [batch.layout.size(high - low) for batch, low, high in zip(batches, first, last, strict=True)]
+        begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]).tolist()
+        out: Bytes = np.empty(begins[-1], dtype=np.uint8)
+        file = self._files[f"{table}.rows"].fileno()
+        for batch, low, high, begin in zip(batches, first, last, begins, strict=False):
+            for width, before in batch.layout.fields[:, :2].tolist() if low < high else ():
+                to = begin + (high - low) * before
+                os.preadv(file, [out[to : to + (high - low) * width].data], batch.at + batch.layout.rows * before + low * width)
+        return out, np.array([(begins[i], first[i], last[i] - first[i]) for i in range(len(batches))], dtype=np.int64)
 
     def _room(self, table: str, rows: int) -> Records:
         """Room for records, this thread's own, used again and again: memory that is new at each bucket would cost more than filling it."""
@@ -179,10 +212,16 @@ class Collected:
         """Give memory and disk back."""
         for file in self._files.values():
             file.close()
-        self._files, self._batches, self._mine = {}, {}, local()
+        self._files, self._tables, self._slab, self._mine = {}, {}, _Slab(np.empty(0, dtype=np.uint8)), local()
         if self._spill is not None:
             self._spill.cleanup()
             self._spill = None
+
+
+def _part(labels: "Labels | _SpilledLabels", low: int, high: int) -> Labels:
+    if isinstance(labels, _SpilledLabels):
+        return labels.part(low, high) if low < high else NO_LABELS
+    return Labels(labels.data, labels.starts[low : high + 1]) if len(labels.starts) > 1 else labels
 
 
 def parts_of(collected: Collected) -> Iterator[tuple[int, Segment]]:
@@ -191,50 +230,9 @@ def parts_of(collected: Collected) -> Iterator[tuple[int, Segment]]:
         yield collected.bucket(number)
 
 
-def _codes(table: str, batch: _Batch, words: Words) -> npt.NDArray[np.int32]:
-    """The suppliers of packed rows, without a copy."""
-    place = int(np.searchsorted(batch.differing, _SUPPLIER[table]))
-    return words.view(np.int32)[:, 2 * place]
-
-
 def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
     """Write an array behind what a file holds; return where it begins."""
     at, left = file.tell(), array.reshape(-1).view(np.uint8).data
     while left:
         left = left[file.write(left) :]
     return at
-
-
-@jit
-def _look_through(words, supplier, width, is_differing, buckets, starts):
-    """Mark the words that are not the same in all records, tell each one's bucket, and count each bucket's; return the lowest supplier."""
-    lowest = np.int32(0)
-    for i in range(len(words)):
-        code = np.int32(words[i, supplier])  # its lower half
-        lowest, buckets[i] = min(lowest, code), code // width
-        starts[buckets[i] + 1] += 1
-        for j in range(words.shape[1]):
-            is_differing[j] |= words[i, j] != words[0, j]
-    return lowest
-
-
-@jit
-def _pack(words, differing, codes, at, out):
-    """Write the differing words of each record to the next place of its code; `at` says where that is."""
-    for i in range(len(codes)):
-        place = at[codes[i]]
-        at[codes[i]] = place + 1
-        for j in range(len(differing)):
-            out[place, j] = words[i, differing[j]]
-
-
-@jit
-def _unpack(packed, differing, common, codes, low, at, out):
-    """Write each record whole to the next place of its code; codes from `low` on."""
-    for i in range(len(codes)):
-        place = at[codes[i] - low]
-        at[codes[i] - low] = place + 1
-        for j in range(len(common)):
-            out[place, j] = common[j]
-        for j in range(len(differing)):
-            out[place, differing[j]] = packed[i, j]

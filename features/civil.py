@@ -22,6 +22,11 @@ ALWAYS: Final = np.iinfo(np.int64).min
 
 
 _US: Final = 86_400_000_000
+_LATEST: Final = np.int64(np.iinfo(np.int64).max)
+_DAYS_PER_US: Final = 1.0 / _US
+_EXACT: Final = 1 << 52
+"""Moments up to here are whole numbers as floats, with an offset added, too."""
+
 _YEARS: Final = (1899, 2201)
 """A time of the contract lies in the years 1900 to 2199 of some zone."""
 
@@ -52,8 +57,35 @@ def offsets_of(zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 @jit
+def _span(at, valid):
+    """The earliest and the latest moment; the latest before the earliest where there is none."""
+    low, high = _LATEST, -_LATEST
+    for i in range(len(at)):
+        low = min(low, at[i] if valid[i] else _LATEST)
+        high = max(high, at[i] if valid[i] else -_LATEST)
+    return low, high
+
+
+@jit
+def _days_of_one_offset(at, valid, offset, out):
+    """Whole days by one multiplication, put right by the rest: moments of the contract are exact as floats, so it is off by one at most."""
+    for i in range(len(at)):
+        moment = at[i] + offset
+        day = np.int64(np.floor(np.float64(moment) * _DAYS_PER_US))
+        rest = moment - day * _US
+        out[i] = day - (rest < 0) + (rest >= _US) if valid[i] else NONE
+
+
+@jit
 def _days(at, valid, since, held, out):
-    place = len(since) - 1
+    low, high = _span(at, valid)
+    if low > high:
+        out[:] = NONE
+        return
+    place = np.searchsorted(since, low, side="right") - 1
+    if (place + 1 == len(since) or high < since[place + 1]) and max(abs(low), abs(high)) < _EXACT:
+        _days_of_one_offset(at, valid, held[place], out)
+        return
     for i in range(len(at)):
         if not valid[i]:
             out[i] = NONE
@@ -65,19 +97,15 @@ def _days(at, valid, since, held, out):
         out[i] = (at[i] + held[place]) // _US
 
 
-def civil_days(
-    at: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], zone: str, out: npt.NDArray[np.int32] | None = None
-) -> npt.NDArray[np.int32]:
+def civil_days(at: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], zone: str) -> npt.NDArray[np.int32]:
     """Return the civil day in a zone of each UTC time in microseconds, as days since 1970-01-01; NONE where it is not valid.
-
-    Written to `out` if it is given.
 
     Examples
     --------
     >>> civil_days(np.array([15 * 3_600_000_000, 16 * 3_600_000_000]), np.array([True, True]), "Asia/Shanghai").tolist()
     [0, 1]
     """
-    days = np.empty(len(at), dtype=np.int32) if out is None else out
+    days = np.empty(len(at), dtype=np.int32)
     _days(at, valid, *offsets_of(zone), days)
     return days
 

@@ -12,12 +12,12 @@ import duckdb
 import numpy as np
 
 from credit.errors import UnknownSupplier
-from features.arrow import BATCH_ROWS, Cells, chunks
+from features.arrow import Cells, chunks
 from features.buckets import Collected
 from features.compiled import jit
 from features.identity import IdIndex
-from features.pages import pages
-from features.records import MOVABLE, RECORDS, Codes, RecordTable, Score, select_list, to_records, void_records
+from features.record_columns import Codes, Score, select_list, to_columns, void_columns
+from features.records import MOVABLE, RECORDS, RecordTable
 from features.segment import TABLES, Labels
 
 BUCKET_ROWS: Final = 400_000
@@ -122,10 +122,9 @@ class _Reading:
         is_corrected = bool(con.execute(f"SELECT count(recorded_at) FROM {spec.table}").fetchall()[0][0])
         is_keyed = self.labels or spec.table == "orders" or is_corrected
         columns = spec.columns_read(self.is_wanted, is_keyed=is_keyed, is_corrected=is_corrected)
-        room = pages(BATCH_ROWS, spec.dtype)
         for cells in chunks(con.sql(f"SELECT {select_list(spec, columns)} FROM {spec.table}")):
-            records = to_records(spec, cells, out.codes, self.zone, self.score, room=room, moments=self.labels)
-            out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
+            rows = to_columns(spec, cells, out.codes, self.zone, self.score, moments=self.labels)
+            out.add(rows, labels_of(spec, cells) if self.labels else None, self.memory)
         if spec.table in MOVABLE and is_corrected:
             self._add_moved(con, spec, out)
 
@@ -137,8 +136,8 @@ class _Reading:
             SELECT DISTINCT m.supplier_id, w.{key}, w.recorded_at FROM {spec.table} m JOIN {spec.table} w
             ON m.{key} = w.{key} AND m.supplier_id <> w.supplier_id WHERE m.{key} IN ({moved})"""
         for cells in chunks(con.sql(query)):
-            records = void_records(spec, cells, out.codes, self.zone)
-            out.add(spec.table, records, labels_of(spec, cells) if self.labels else None, self.memory)
+            rows = void_columns(spec, cells, out.codes, self.zone)
+            out.add(rows, labels_of(spec, cells) if self.labels else None, self.memory)
 
 
 def in_turn(threads: int, run: Callable[[Any], None], items: Iterable[Any]) -> None:

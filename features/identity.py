@@ -223,15 +223,13 @@ class IdIndex:
         valid: npt.NDArray[np.bool_],
         *,
         grow: bool = True,
-        out: npt.NDArray[np.int32] | None = None,
     ) -> npt.NDArray[np.int32]:
-        """Return each row's code (rows,), written to `out` if it is given; -1 without an id, -2 for an unknown one where the index may not
-        grow.
+        """Return each row's code (rows,); -1 without an id, -2 for an unknown one where the index may not grow.
 
         Any number of threads may ask; those that may make it grow wait for one another.
         """
         rows = len(offsets) - 1
-        codes = np.empty(rows, dtype=np.int32) if out is None else out
+        codes = np.empty(rows, dtype=np.int32)
         for low in range(0, rows, _CHUNK):
             high = min(low + _CHUNK, rows)
             with self._lock if grow else nullcontext():

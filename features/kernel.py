@@ -34,24 +34,29 @@ def _bin(plan, day):
 
 
 @jit
-def _sum_bins(facts, n, plan, latest, sums, begins):
-    """Fill the running sums of every slot, and where each bin of each walked kind begins; return the first day anything was known."""
-    known_from = FOREVER
+def _sum_bins(facts, n, plan, latest, sums, begins, walked):
+    """Fill the running sums of every slot, where each bin of each walked kind begins, and the facts of walked kinds with their bins; return
+    the first day anything was known, how many are walked, and whether any fact became known after it happened."""
+    known_from, is_late, size = FOREVER, False, 0
     sums[:] = 0
     begins[:] = 0
     last_bin = len(plan.bounds)
     for i in range(n):
-        kind = facts[i, KIND]
-        if facts[i, KNOWN] >= latest:
+        kind, known = facts[i, KIND], facts[i, KNOWN]
+        if known >= latest:
             continue
-        if _TELLS[kind] and facts[i, KNOWN] < known_from:
-            known_from = facts[i, KNOWN]
+        is_late |= known != facts[i, EVENT]
+        if _TELLS[kind] and known < known_from:
+            known_from = known
         b = _bin(plan, facts[i, EVENT])
         if b < last_bin:
             for slot in range(plan.columns[kind], plan.columns[kind + 1]):
                 sums[slot, b] += facts[i, VALUES + plan.column_of[slot]]
             if plan.walk_at[kind] >= 0:
-                begins[plan.walk_at[kind] * last_bin + b + 1] += 1
+                b += plan.walk_at[kind] * last_bin
+                begins[b + 1] += 1
+                walked[size, 0], walked[size, 1] = i, b
+                size += 1
     for slot in range(sums.shape[0]):
         running = np.int64(0)
         for b in range(last_bin):
@@ -59,7 +64,7 @@ def _sum_bins(facts, n, plan, latest, sums, begins):
             sums[slot, b] = running
     for b in range(1, len(begins)):
         begins[b] += begins[b - 1]
-    return known_from
+    return known_from, size, is_late
 
 
 @jit
@@ -90,16 +95,12 @@ def _take_out_unknown(facts, n, plan, latest, low, out):
 
 
 @jit
-def _place_walked(facts, n, plan, latest, at, places):
+def _place_walked(walked, at, places):
     """Put each fact of a walked kind into its bin's next place."""
-    for i in range(n):
-        walk = plan.walk_at[facts[i, KIND]]
-        if walk >= 0 and facts[i, KNOWN] < latest:
-            b = _bin(plan, facts[i, EVENT])
-            if b < len(plan.bounds):
-                b += walk * len(plan.bounds)
-                places[at[b]] = i
-                at[b] += 1
+    for i in range(len(walked)):
+        b = walked[i, 1]
+        places[at[b]] = walked[i, 0]
+        at[b] += 1
 
 
 @jit
@@ -166,12 +167,29 @@ def _sum_of_squares(amounts, counts, largest):
     for party in range(len(amounts)):
         if counts[party] > 0:
             high, low = _square(high, low, amounts[party])
+    return _float_of(high, low)
+
+
+@jit
+def _float_of(high, low):
     return np.float64(high) * 18446744073709551616.0 + np.float64(low)
 
 
 @jit
+def _write(out, at, row, distinct, repeated, total, top, squares):
+    """Write distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
+    out[at, row] = distinct
+    out[at + 1, row] = out[at + 2, row] = out[at + 3, row] = np.nan
+    if distinct > 0:
+        out[at + 3, row] = repeated / distinct
+    if total > 0:
+        out[at + 1, row] = squares / (np.float64(total) * np.float64(total))
+        out[at + 2, row] = top / total
+
+
+@jit
 def _measure(amounts, counts, out, at, row):
-    """Distinct counterparties, their HHI, the largest share by amount, and the share of them seen more than once."""
+    """Measure what stands beside each counterparty."""
     distinct, repeated, total, top, largest = 0, 0, 0, 0, 0
     for party in range(len(amounts)):
         amount = amounts[party] if counts[party] > 0 else 0
@@ -179,30 +197,69 @@ def _measure(amounts, counts, out, at, row):
         repeated += counts[party] > 1
         total += amount
         top, largest = max(top, amount), max(largest, abs(amount))
-    out[at, row] = distinct
-    out[at + 1, row] = out[at + 2, row] = out[at + 3, row] = np.nan
-    if distinct > 0:
-        out[at + 3, row] = repeated / distinct
-    if total > 0:
-        out[at + 1, row] = _sum_of_squares(amounts, counts, largest) / (np.float64(total) * np.float64(total))
-        out[at + 2, row] = top / total
+    squares = _sum_of_squares(amounts, counts, largest) if total > 0 else 0.0
+    _write(out, at, row, distinct, repeated, total, top, squares)
 
 
 @allocating
-def _walk_parties(facts, places, begins, plan, kind, local, first_row, out):
+def _walk_parties(facts, places, begins, plan, kind, local, is_late, first_row, out):
     """Walk one kind backwards from each date through its nested windows."""
     if not (plan.walks[:, 0] == kind).any():
         return  # walked for its last day alone
-    party, told = np.empty(len(places), np.int64), np.empty((3, len(places)), np.int64)
+    party, told = np.empty(len(places), np.int32), np.empty((3, len(places)), np.int64)
     size = _local_codes(facts, places, local, party)
     for p in range(len(places)):
-        told[0, p], told[1, p], told[2, p] = facts[places[p], KNOWN], facts[places[p], VALUES], facts[places[p], VALUES + 1]
-    _walk_dates(party, told, begins, plan, kind, np.empty(size, np.int64), np.empty(size, np.int64), first_row, out)
+        told[0, p], told[1, p], told[2, p] = facts[places[p], VALUES + 1], facts[places[p], VALUES], facts[places[p], KNOWN]
+    amounts, counts = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    if not is_late and _only_grows(party, told, amounts):
+        _walk_growing(party, told[0], begins, plan, kind, np.zeros((size, 2), np.int64), first_row, out)
+    else:
+        _walk_dates(party, told, begins, plan, kind, amounts, counts, first_row, out)
+
+
+@jit
+def _only_grows(party, told, amounts):
+    """Whether no fact takes anything back, and each party's amounts are so small that the square of their sum fits a word."""
+    for p in range(len(party)):
+        if told[1, p] != 1 or not 0 <= told[0, p] < _HALF_WORD:
+            return False
+        amounts[party[p]] += told[0, p]
+        if amounts[party[p]] >= _HALF_WORD:
+            return False
+    return True
+
+
+@jit
+def _walk_growing(party, told, begins, plan, kind, book, first_row, out):
+    """Measure as `_walk_dates` does, fact by fact: where all are known when they happen and nothing is taken back, measures only grow.
+
+    `book` holds each party's number and amount; it is cleared behind each date.
+    """
+    for d in range(len(plan.as_of)):
+        first = newest = plan.edge_at[d, 0]
+        distinct, repeated, total, top, high, low = 0, 0, 0, 0, np.uint64(0), np.uint64(0)
+        for w in range(len(plan.walks)):
+            if plan.walks[w, 0] != kind:
+                continue
+            oldest = plan.edge_at[d, plan.walks[w, 1]]
+            for p in range(begins[oldest + 1], begins[newest + 1]):
+                count, before = book[party[p], 0], book[party[p], 1]
+                amount = before + told[p]
+                book[party[p], 0], book[party[p], 1] = count + 1, amount
+                distinct, repeated = distinct + (count == 0), repeated + (count == 1)
+                total, top = total + told[p], max(top, amount)
+                more = np.uint64(told[p] * (before + amount))  # by how much the party's square grows
+                low += more
+                high += np.uint64(low < more)
+            _write(out, w * _METRICS, first_row + d, distinct, repeated, total, top, _float_of(high, low))
+            newest = oldest
+        for p in range(begins[newest + 1], begins[first + 1]):
+            book[party[p], 0], book[party[p], 1] = 0, 0
 
 
 @jit
 def _walk_dates(party, told, begins, plan, kind, amounts, counts, first_row, out):
-    """Measure one kind's counterparties at each date, given each fact's, and when it was known with its sign and amount."""
+    """Measure one kind's counterparties at each date, given each fact's, and its amount and sign and when it was known."""
     for d in range(len(plan.as_of)):
         newest = plan.edge_at[d, 0]
         amounts[:], counts[:] = 0, 0
@@ -211,9 +268,9 @@ def _walk_dates(party, told, begins, plan, kind, amounts, counts, first_row, out
                 continue
             oldest = plan.edge_at[d, plan.walks[w, 1]]
             for p in range(begins[oldest + 1], begins[newest + 1]):
-                if told[0, p] < plan.known[d]:
+                if told[2, p] < plan.known[d]:
                     counts[party[p]] += told[1, p]
-                    amounts[party[p]] += told[2, p]
+                    amounts[party[p]] += told[0, p]
             _measure(amounts, counts, out, w * _METRICS, first_row + d)
             newest = oldest
 
@@ -229,12 +286,14 @@ def _aggregate(
         n = derive_at(tables, offsets, s, facts)
         if n > len(facts):
             return s, n
-        known_from[s] = _sum_bins(facts, n, plan, latest, sums, begins)
+        walked = np.empty((n, 2), np.int32)
+        known_from[s], size, is_late = _sum_bins(facts, n, plan, latest, sums, begins, walked)
         row = s * dates
         _difference(plan, sums, row, windows)
-        _take_out_unknown(facts, n, plan, latest, row, windows)
-        all_places = np.empty(begins[-1], np.int64)
-        _place_walked(facts, n, plan, latest, begins.copy(), all_places)
+        if is_late:
+            _take_out_unknown(facts, n, plan, latest, row, windows)
+        all_places = np.empty(size, np.int64)
+        _place_walked(walked[:size], begins.copy(), all_places)
         for kind in range(len(plan.walk_at)):
             if plan.walk_at[kind] >= 0:
                 low = plan.walk_at[kind] * len(plan.bounds)
@@ -243,7 +302,7 @@ def _aggregate(
                 if plan.last[kind] >= 0:
                     for d in range(dates):
                         last[plan.last[kind], row + d] = _last_day(facts, places, own, plan.edge_at[d, 0], plan.known[d])
-                _walk_parties(facts, places, own, plan, kind, local, row, parties)
+                _walk_parties(facts, places, own, plan, kind, local, is_late, row, parties)
         if len(months) > 0:
             measure_network(facts, n, months, known, month_of, totals, local, row, network)
     return len(known_from), 0

@@ -22,7 +22,7 @@ from features.derive import derive, derive_at
 from features.facts import KIND_INDEX, KINDS, PLANNED_KINDS, TELLING_KINDS, TRADE_TABLES
 from features.identity import IdIndex, texts
 from features.read import RawTables
-from features.records import Codes
+from features.record_columns import Codes
 from features.segment import TABLES, Segment, merge
 from features.text_memory import TextMemory
 from features.versions import EVENT, FOREVER, KIND, KNOWN, NEVER, PARTY, ROOM, ROW, VALUES, room

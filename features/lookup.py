@@ -14,7 +14,8 @@ import numpy.typing as npt
 from features.arrow import Cells, chunks
 from features.identity import IdIndex
 from features.ledger import Ids, Ledger
-from features.records import MISSING, RECORDS, Codes, Records
+from features.record_columns import Codes
+from features.records import MISSING, RECORDS, Records
 from features.segment import TABLES, Labels, Segment, find_keys
 
 _LATEST: Final = np.iinfo(np.int64).max

@@ -1,25 +1,19 @@
 """Rows to records: each contract table as the few numbers per row that facts are made of.
 
-The only place that says which columns of the contract the ledger reads and how a cell becomes a number: a time the civil day of the
-zone, money fen, a quantity thousandths, a word its place in the closed set, an id a hash or a code. An engine only has to hand over
-the columns (`select_list`), in any order of rows; DuckDB, Spark and the service meet here.
+The only place that says which columns of the contract the ledger reads and what a record holds of them: of a time the civil day of the
+zone, of money fen, of a quantity thousandths, of a word its place in the closed set, of an id a hash or a code. `features.record_columns`
+turns cells into these numbers.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from features.arrow import Cells
-from features.civil import ALWAYS, NONE, civil_days
-from features.columns import Kind
-from features.compiled import jit
-from features.identity import IdIndex, mix
-from features.tables import CONTRACT
+from features.civil import NONE
 
 MISSING: Final = np.iinfo(np.int64).min
 """The number of a cell that is not given."""
@@ -112,7 +106,7 @@ _WIDE: Final[Mapping[str, bool]] = MappingProxyType(
     }
 )
 
-_ABSENT: Final[Mapping[str, int]] = MappingProxyType(
+ABSENT: Final[Mapping[str, int]] = MappingProxyType(
     {
         **dict.fromkeys(("fen", "thousandths", "hundredths", "moment"), MISSING),
         **dict.fromkeys(("day", "ten_thousandths"), NONE),
@@ -240,157 +234,3 @@ RECORDS: Final[Mapping[str, RecordTable]] = MappingProxyType({table.table: table
 
 MOVABLE: Final = ("purchases", "invoices")
 """Tables whose key is the platform's alone: a correction may move a row from one supplier to another."""
-
-
-@jit
-def put(numbers, valid, missing, out):
-    """Write numbers to a field, and what stands for a missing one."""
-    for i in range(len(out)):
-        out[i] = numbers[i] if valid[i] else missing
-
-
-@jit
-def put_scaled(numbers, valid, scale, missing, out):
-    """Write numbers times a scale, rounded half to even."""
-    for i in range(len(out)):
-        out[i] = np.int64(np.rint(numbers[i] * scale)) if valid[i] else missing
-
-
-@jit
-def put_missing(numbers, missing, out):
-    """Write numbers where a field is missing."""
-    for i in range(len(out)):
-        if out[i] == missing:
-            out[i] = numbers[i]
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The codes of suppliers and counterparties; counterparties are met as they come, suppliers are known beforehand."""
-
-    suppliers: IdIndex
-    parties: IdIndex
-
-
-Score = Callable[[Cells, npt.NDArray[np.int32]], npt.NDArray[np.int32]]
-"""Scores texts, given the day each became known."""
-
-
-def select_list(table: RecordTable, columns: Iterable[str] | None = None) -> str:
-    """Return the SQL list of the columns an engine hands over; money as whole fen, which every engine computes exactly."""
-    named = table.columns if columns is None else tuple(columns)
-    contract = CONTRACT[table.table]
-    return ", ".join(f"CAST({name} * 100 AS BIGINT) AS {name}" if contract.column(name).kind is Kind.MONEY else name for name in named)
-
-
-def to_records(
-    table: RecordTable,
-    cells: Mapping[str, Cells],
-    codes: Codes,
-    zone: str,
-    score: Score | None = None,
-    *,
-    room: Records | None = None,
-    moments: bool = True,
-) -> Records:
-    """Return the records of a run of rows.
-
-    Parameters
-    ----------
-    table : RecordTable
-    cells : mapping of str to Cells
-        The table's columns by name. What no feature wants may be left out (`text`), and the key where no row has a second version;
-        without `recorded_at` no row has one.
-    codes : Codes
-    zone : str
-        Civil days are days of this zone.
-    score : callable, optional
-        Scores a review's text; 0 without it.
-    room : structured array, optional
-        Where the records are written, if it is long enough; its rows are theirs until it is used again.
-    moments : bool
-        Tell moments, for which only an update asks.
-    """
-    out = _told(table, cells, codes, zone, _blank(table), room)
-    if table.link:
-        cells[table.link].hashes(out["order"])
-    for field in table.fields:
-        if field.column not in cells or (field.kind == "moment" and not moments):
-            continue
-        if field.kind == "score":
-            if score is not None:
-                out[field.name] = score(cells[field.column], _known(out, out["reviewed"]))
-        elif field.kind == "party":
-            party = cells[field.column]
-            codes.parties.encode(party.data, party.offsets, party.valid, out=out[field.name])
-        else:
-            _put_number(field, cells, table.table, zone, out[field.name])
-    return out
-
-
-def void_records(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str) -> Records:
-    """Return records that only end the older version of their key: the row now stands with another supplier."""
-    return _told(table, cells, codes, zone, _blank(table, is_void=True))
-
-
-@lru_cache
-def _blank(table: RecordTable, *, is_void: bool = False) -> Records:
-    """The record of a row that gives nothing, or only ends another."""
-    out = np.zeros(1, dtype=table.dtype)
-    out["recorded"], out["recorded_day"] = ALWAYS, NONE
-    for field in () if is_void else table.fields:
-        out[field.name] = _ABSENT[field.kind]
-    if is_void:
-        out["amount"], out["party"] = MISSING, -1
-    return out
-
-
-def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: str, blank: Records, room: Records | None = None) -> Records:
-    """Records that say of whom, when, and under which key; all else as in the one they begin as."""
-    supplier, recorded = cells["supplier_id"], cells.get("recorded_at")
-    rows = len(supplier)
-    out = np.empty(rows, dtype=table.dtype) if room is None or len(room) < rows else room[:rows]
-    _repeat(blank.view(np.int64), out.view(np.int64).reshape(rows, -1))
-    codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False, out=out["supplier"])
-    if recorded is not None:
-        put(recorded.numbers, recorded.valid, ALWAYS, out["recorded"])
-        civil_days(recorded.numbers, recorded.valid, zone, out["recorded_day"])
-    if table.key and all(name in cells for name in table.key):
-        _hash_of([cells[name] for name in table.key], out["key"])
-    return out
-
-
-@jit
-def _repeat(words, out):
-    """Write the words of one record to each."""
-    for i in range(len(out)):
-        for j in range(len(words)):
-            out[i, j] = words[j]
-
-
-def _known(records: Records, event: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    return np.asarray(np.maximum(records["recorded_day"], event))
-
-
-def _hash_of(cells: list[Cells], out: npt.NDArray[np.int64]) -> None:
-    cells[0].hashes(out)
-    for other in cells[1:]:
-        mix(out, other.hashes(), out)
-
-
-def _put_number(field: Field, cells: Mapping[str, Cells], table: str, zone: str, out: npt.NDArray[Any]) -> None:
-    cell = cells[field.column]
-    missing = _ABSENT[field.kind]
-    if field.kind == "day":
-        cell.days(zone, out)
-        if field.otherwise:
-            put_missing(cells[field.otherwise].days(zone), NONE, out)
-    elif field.kind in ("moment", "fen"):
-        put(cell.numbers, cell.valid, missing, out)
-    elif field.kind == "length":
-        out[:] = cell.lengths()
-    elif field.kind == "word":
-        out[:] = cell.words(CONTRACT[table].column(field.column).words)
-    else:
-        scale = {"thousandths": 1000.0, "hundredths": 100.0, "ten_thousandths": 10_000.0}[field.kind]
-        put_scaled(cell.numbers, cell.valid, scale, missing, out)

@@ -18,7 +18,8 @@ from features.arrow import chunks
 from features.collect import labels_of
 from features.ledger import Ledger
 from features.lookup import Matches, Names, is_same, matches
-from features.records import MISSING, MOVABLE, RECORDS, Codes, Records, RecordTable, select_list, to_records
+from features.record_columns import Codes, select_list, to_records
+from features.records import MISSING, MOVABLE, RECORDS, Records, RecordTable
 from features.segment import Labels, concatenate, gather, joined
 from features.text import quarters_of_days
 from features.text_memory import TextMemory, counted, known_days

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as f
 
 from features.arrow import chunks
-from features.records import Score
+from features.record_columns import Score
 from features.spark_rows import NETWORK, RECORDED, SUPPLIER, TOTAL_SLOTS, Job
 from features.spark_tables import SparkTables, moment, packed, slotted
 from features.text_counts import TextCounts, of_dense

@@ -20,7 +20,8 @@ from features.evaluate import Evaluator
 from features.feature import Feature
 from features.identity import IdIndex
 from features.network import TOTALS, add_to_network
-from features.records import RECORDS, Codes, Records, Score, to_records, void_records
+from features.record_columns import Codes, Score, to_records, void_columns
+from features.records import RECORDS, Records
 from features.segment import TABLES, Segment, by_supplier, concatenate
 from features.tables import CONTRACT
 
@@ -181,7 +182,7 @@ class Job:
             raise UnknownSupplier(f"{table} has a row without supplier_id; write the accepted tables with `lianxin check --accepted`")
         codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid)
         if is_void:
-            return void_records(RECORDS[table], cells, codes, self.zone)
+            return void_columns(RECORDS[table], cells, codes, self.zone).records()
         for name in self.layout.slots[table]:
             if CONTRACT[table].column(name).kind is Kind.DATE:
                 cells[name] = replace(cells[name], is_date=True)

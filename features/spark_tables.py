@@ -18,7 +18,8 @@ from pyspark.sql.types import DataType, DateType, DecimalType, DoubleType, Strin
 
 from credit.errors import LianxinError, TableUnreadable
 from features.columns import SQL_TYPES, Column, Kind
-from features.records import MOVABLE, RECORDS, RecordTable, select_list
+from features.record_columns import select_list
+from features.records import MOVABLE, RECORDS, RecordTable
 from features.segment import TABLES
 from features.spark_rows import PART, RECORDED, SUPPLIER, VOID, Layout
 from features.tables import CONTRACT, REQUIRED_TABLES

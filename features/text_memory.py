@@ -29,7 +29,7 @@ from features.arrow import Cells, chunks
 from features.facts import KIND_INDEX, KINDS, TELLING_KINDS
 from features.feature import Feature
 from features.plan import Elsewhere, Parties, Window
-from features.records import Score
+from features.record_columns import Score
 from features.text import count_ngrams, labels_of_stars, learn, quarters_of_days, score_texts
 from features.text_counts import TextCounts, of_dense
 from features.text_ngrams import BUCKETS, Int32s, Ints

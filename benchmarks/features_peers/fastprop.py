@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow
 
-from benchmarks.features_peers.pandas_dates import EVENTS, prepare
+from benchmarks.features_peers.pandas_dates import EVENTS, prepare, read
 from benchmarks.features_peers.workload import (
     NAMES,
     PARTY_QUANTITIES,
@@ -67,7 +67,8 @@ def _cpu_seconds(pids: Sequence[int]) -> float:
 def _frames(folder: Path, days: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.str_], dict[str, Any], dict[str, Any]]:
     """Supplier ids, the population (few rows to fit, all rows to transform), and the events, as the engine's frames."""
     roles = getml.data.roles
-    ids, events = prepare(folder)
+    ids, frames = read(folder)
+    events = prepare(frames, frames["orders"])
     suppliers, seen = np.repeat(np.arange(len(ids), dtype=np.int32), len(days)), np.tile(days - 1, len(ids))
     # getML 1.5.1 leaves the last 5,000 rows zero where the rows are a multiple of that: one row more, dropped from the answer
     suppliers, seen = np.append(suppliers, suppliers[-1:]), np.append(seen, seen[-1:])

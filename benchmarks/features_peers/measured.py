@@ -29,6 +29,7 @@ SIDES: Final = {
     "DuckDB per date": ("duckdb_dates", "compute_from_files", ("duckdb",)),
     "DuckDB prepared, per date": ("duckdb_dates", "compute", ("duckdb",)),
     "pandas per date": ("pandas_dates", "compute", ("pandas", "pyarrow")),
+    "pandas prepared, per date": ("pandas_dates", "compute_prepared", ("pandas", "pyarrow")),
     "FastProp": ("fastprop", "compute", ("getml",)),
 }
 """Each side: its module, its function, and the packages it needs."""

@@ -1,6 +1,7 @@
-"""Peer: pandas, one group-by per table and window for every as-of date, over frames typed, coded and joined once.
+"""Peers: pandas, one group-by per table and window for every as-of date; suppliers and buyers are integer codes from the reading on.
 
-A date's rows are a slice of frames sorted by day; suppliers and buyers are integer codes.
+As it is mostly written, each date takes its rows of the frames, joins deliveries with their orders and turns times into days; prepared,
+that is done once for all dates, and a date's rows are a slice of frames sorted by day.
 """
 
 import time
@@ -47,9 +48,9 @@ def _fen(amounts: Any) -> Any:
     return np.rint(amounts.astype(np.float64).to_numpy() * 100.0)
 
 
-def prepare(folder: Path) -> tuple[npt.NDArray[np.str_], dict[str, Any]]:
-    """Return the supplier ids and, per day column, the events sorted by that day."""
-    read = {
+def read(folder: Path) -> tuple[npt.NDArray[np.str_], dict[str, Any]]:
+    """Return the supplier ids and the frames, suppliers and buyers coded."""
+    columns = {
         "orders": ["order_id", "supplier_id", "buyer_id", "ordered_at", "amount", "promised_at", "cancelled_at"],
         "fulfilments": [
             "order_id", "supplier_id", "delivered_at", "accepted_at", "quantity_delivered", "quantity_rejected", "returned_at",
@@ -58,22 +59,26 @@ def prepare(folder: Path) -> tuple[npt.NDArray[np.str_], dict[str, Any]]:
         "reviews": ["supplier_id", "reviewed_at", "rating"],
         "suppliers": ["supplier_id"],
     }  # fmt: skip
-    frames = {table: pd.read_parquet(folder / f"{table}.parquet", columns=columns) for table, columns in read.items()}
-    ids = np.sort(frames["suppliers"]["supplier_id"].to_numpy(dtype=np.str_))
+    frames = {table: pd.read_parquet(folder / f"{table}.parquet", columns=names) for table, names in columns.items()}
+    ids = np.sort(frames.pop("suppliers")["supplier_id"].to_numpy(dtype=np.str_))
     codes = pd.Index(ids)
-    for name in ("orders", "fulfilments", "reviews"):
-        frames[name]["supplier"] = codes.get_indexer(frames[name].pop("supplier_id")).astype(np.int32)
-    orders = frames["orders"]
-    orders["buyer"] = pd.factorize(orders.pop("buyer_id"))[0].astype(np.int32)
+    for frame in frames.values():
+        frame["supplier"] = codes.get_indexer(frame.pop("supplier_id")).astype(np.int32)
+    frames["orders"]["buyer"] = pd.factorize(frames["orders"].pop("buyer_id"))[0].astype(np.int32)
+    return ids, frames
+
+
+def prepare(frames: dict[str, Any], all_orders: Any) -> dict[str, Any]:
+    """Return per day column the events sorted by that day; deliveries are joined with all orders."""
+    orders, reviews = frames["orders"].copy(deep=False), frames["reviews"].copy(deep=False)
     orders["fen"] = _fen(orders.pop("amount"))
     for name in ("ordered", "promised", "cancelled"):
         orders[name] = _day(orders.pop(f"{name}_at"))
-    fulfilments = frames["fulfilments"].merge(orders[["order_id", "supplier", "ordered", "promised"]], on=["order_id", "supplier"])
-    deliveries = _deliveries(fulfilments)
+    joined = frames["fulfilments"].merge(all_orders[["order_id", "supplier", "ordered_at", "promised_at"]], on=["order_id", "supplier"])
+    deliveries = _deliveries(joined)
     orders["one"] = 1.0
     orders["has_promise"] = orders["promised"].notna().astype(np.float64)
     orders["promise_days"] = (orders["promised"] - orders["ordered"]).fillna(0.0)
-    reviews = frames["reviews"]
     reviews["reviewed"] = _day(reviews.pop("reviewed_at"))
     reviews["one"] = 1.0
     reviews["low"] = (reviews["rating"] <= 2).astype(np.float64)
@@ -82,14 +87,29 @@ def prepare(folder: Path) -> tuple[npt.NDArray[np.str_], dict[str, Any]]:
     for day, (table, sums) in EVENTS.items():
         columns = list(dict.fromkeys(["supplier", *(["buyer"] if day == "ordered" else []), day, *sums.values()]))
         events[day] = held[table].loc[held[table][day].notna(), columns].sort_values(day, kind="stable", ignore_index=True)
-    return ids, events
+    return events
+
+
+def _within(frames: dict[str, Any], day: int) -> dict[str, Any]:
+    """Return the rows of which anything happened within the longest window before a day."""
+    until = pd.Timestamp(day, unit="D") - pd.Timedelta(hours=ZONE_HOURS)
+    since = until - pd.Timedelta(days=max(WINDOWS))
+    times = {
+        "orders": ("ordered_at", "cancelled_at"),
+        "fulfilments": ("delivered_at", "accepted_at", "returned_at"),
+        "reviews": ("reviewed_at",),
+    }
+    out = {}
+    for table, frame in frames.items():
+        is_within = [(frame[name] >= since) & (frame[name] < until) for name in times[table]]
+        out[table] = frame[np.logical_or.reduce(is_within)]
+    return out
 
 
 def _deliveries(joined: Any) -> Any:
     """Deliveries beside their orders, as the columns that are summed."""
-    delivered = _day(joined["delivered_at"])
-    accepted = _day(joined["accepted_at"])
-    late_days = np.fmax(delivered - joined["promised"].to_numpy(), 0.0)
+    delivered, accepted, ordered, promised = (_day(joined[f"{name}_at"]) for name in ("delivered", "accepted", "ordered", "promised"))
+    has_promise, late_days = ~np.isnan(promised), np.fmax(delivered - promised, 0.0)
     rejected = joined["quantity_rejected"].to_numpy()
     seen = ~np.isnan(rejected)
     quantity = joined["quantity_delivered"].to_numpy()
@@ -100,10 +120,10 @@ def _deliveries(joined: Any) -> Any:
             "inspected": np.where(np.isnan(accepted), delivered, accepted),
             "returned": _day(joined["returned_at"]),
             "one": 1.0,
-            "has_promise": joined["promised"].notna().to_numpy().astype(np.float64),
-            "late_days": np.where(joined["promised"].isna().to_numpy(), 0.0, late_days),
-            "late": (late_days > 0) & joined["promised"].notna().to_numpy(),
-            "lead_days": delivered - joined["ordered"].to_numpy(),
+            "has_promise": has_promise.astype(np.float64),
+            "late_days": np.where(has_promise, late_days, 0.0),
+            "late": (late_days > 0) & has_promise,
+            "lead_days": delivered - ordered,
             "has_inspection": seen.astype(np.float64),
             "inspected_quantity": np.where(seen, np.where(np.isnan(quantity), rejected, quantity), 0.0),
             "rejected_quantity": np.where(seen, rejected, 0.0),
@@ -147,12 +167,26 @@ def _count_parties(rows: Any, w: int, out: Sums) -> None:
 
 
 def compute(folder: Path, as_of: Sequence[date], *, threads: int = 1) -> Answer:
-    """Return the features date by date."""
+    """Return the features date by date, each date from the frames as they were read."""
+    return _compute(folder, as_of, threads, is_prepared=False)
+
+
+def compute_prepared(folder: Path, as_of: Sequence[date], *, threads: int = 1) -> Answer:
+    """Return the features date by date from frames typed, joined and sorted once."""
+    return _compute(folder, as_of, threads, is_prepared=True)
+
+
+def _compute(folder: Path, as_of: Sequence[date], threads: int, *, is_prepared: bool) -> Answer:
     pyarrow.set_cpu_count(threads)
     pyarrow.set_io_thread_count(threads)
     began = time.process_time()
-    ids, events = prepare(folder)
+    ids, frames = read(folder)
+    events = prepare(frames, frames["orders"]) if is_prepared else {}
     prepared = time.process_time() - began
     days = epoch_days(as_of)
-    values = np.stack([one_date(events, len(ids), int(day)) for day in days], axis=1).reshape(len(ids) * len(days), len(NAMES))
+    blocks = []
+    for day in days.tolist():
+        own = events or prepare(_within(frames, day), frames["orders"])
+        blocks.append(one_date(own, len(ids), day))
+    values = np.stack(blocks, axis=1).reshape(len(ids) * len(days), len(NAMES))
     return Answer(np.repeat(ids, len(days)), np.tile(days.astype("datetime64[D]"), len(ids)), values, NAMES, prepared)

@@ -16,7 +16,8 @@ from features.buckets import Collected, parts_of
 from features.collect import collect, supplier_codes
 from features.identity import IdIndex, utf8
 from features.read import RawTables
-from features.records import MISSING, RECORDS, Codes
+from features.record_columns import Codes, Columns
+from features.records import MISSING, RECORDS
 from features.segment import TABLES, Segment
 from tests.drawn import AS_OF, draw, tables_of
 
@@ -101,28 +102,52 @@ def test_buckets_batches_and_spilling_change_nothing(
     assert told(collected) == whole
 
 
-@pytest.mark.parametrize("memory", [0, MAX])
-@pytest.mark.parametrize("suppliers", [1, 7])
-def test_records_come_out_of_a_bucket_as_they_went_in(memory: int, suppliers: int) -> None:
-    """Whatever a batch's records have in common: all, nothing, or a word in one batch that differs in the next."""
+WORD, HALF = np.iinfo(np.int64), np.iinfo(np.int32)
+SPANS = {
+    "one byte": (5, 5 + 254, 10),
+    "two bytes": (-3, 60_000, -3),
+    "four bytes": (HALF.min + 1, HALF.max, HALF.min),
+    "half a word and one more": (0, 1 << 32, -1),
+    "all there are": (WORD.min + 1, WORD.max, WORD.min),
+    "but one": (7, 7, 7),
+    "none": (9, 9, 9),
+}
+"""Least and greatest value of a field, and what stands for none."""
+
+
+@pytest.mark.parametrize("memory", [0, 2_000, MAX])
+@pytest.mark.parametrize(("suppliers", "width"), [(1, 1), (7, 3), (700, 300)])
+@pytest.mark.parametrize("span", SPANS)
+def test_records_come_out_of_a_bucket_as_they_went_in(memory: int, suppliers: int, width: int, span: str) -> None:
+    """Whatever a batch's records have in common: all, nothing, or a field in one batch that differs in the next."""
     drawn, dtype = np.random.default_rng(3), RECORDS["orders"].dtype
+    low, high, missing = SPANS[span]
     codes = Codes(IdIndex(), IdIndex())
     data, starts = utf8([f"S{i}" for i in range(suppliers)])
     codes.suppliers.encode(data, starts, np.ones(suppliers, dtype=np.bool_))
-    collected, given = Collected(codes, 3), []
+    collected, given = Collected(codes, width), []
     for batch in range(4):
-        records = np.zeros(50, dtype=dtype)
-        records["supplier"] = drawn.integers(0, suppliers, 50)
-        records["key"], records["recorded"] = drawn.integers(0, 9, 50), batch
-        records["party" if batch % 2 else "amount"] = drawn.integers(0, 9, 50)
-        collected.add("orders", records, None, memory)
-        given.append(records)
+        values = drawn.integers(low, high, 50, dtype=np.int64, endpoint=True)
+        values[:3] = low, high, missing if span != "but one" else 8
+        wide, narrow = values.copy(), values.clip(HALF.min, HALF.max).astype(np.int32)
+        common = np.zeros(1, dtype=dtype)
+        common["amount"], common["ordered"] = missing, max(missing, HALF.min)
+        fields: dict[str, np.ndarray[Any, Any]] = {
+            "supplier": drawn.integers(0, suppliers, 50).astype(np.int32),
+            "key": drawn.integers(-9, 9, 50),
+            "recorded": np.full(50, batch),
+            "promised": narrow[::-1].copy(),
+            **({"ordered": narrow} if batch % 2 else {"amount": wide}),
+        }
+        rows = Columns("orders", common, fields)
+        collected.add(rows, None, memory)
+        given.append(rows.records())
     whole = np.concatenate(given)
-    for low, segment in parts_of(collected):
+    for first, segment in parts_of(collected):
         for supplier in range(segment.suppliers):
-            rows = slice(*segment.offsets[TABLES.index("orders"), supplier : supplier + 2].tolist())
-            found = segment.records[TABLES.index("orders")][rows]
-            assert found.tobytes() == whole[whole["supplier"] == low + supplier].tobytes()
+            own = slice(*segment.offsets[TABLES.index("orders"), supplier : supplier + 2].tolist())
+            found = segment.records[TABLES.index("orders")][own]
+            assert found.tobytes() == whole[whole["supplier"] == first + supplier].tobytes()
     collected.close()
 
 

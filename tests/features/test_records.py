@@ -10,7 +10,8 @@ from features.collect import supplier_codes
 from features.columns import Kind
 from features.identity import IdIndex
 from features.read import RawTables
-from features.records import MISSING, MOVABLE, RECORDS, Codes, Records, select_list, to_records, void_records
+from features.record_columns import Codes, select_list, to_records, void_columns
+from features.records import MISSING, MOVABLE, RECORDS, Records
 from features.tables import CONTRACT
 from tests.drawn import tables_of
 
@@ -161,7 +162,7 @@ def test_a_void_record_ends_a_version_and_tells_nothing(table: str) -> None:
     tables = drawn(table, {**FULL[table], "recorded_at": LATE})
     codes = Codes(supplier_codes(tables.con), IdIndex())
     (cells,) = chunks(tables.con.sql(f"SELECT 'T' AS supplier_id, {RECORDS[table].key[0]}, recorded_at FROM {table}"))
-    (void,) = void_records(RECORDS[table], cells, codes, ZONE)
+    (void,) = void_columns(RECORDS[table], cells, codes, ZONE).records()
     (record,) = read(tables, table)
     assert (void["supplier"], void["amount"], void["party"]) == (1, MISSING, -1)
     assert (void["key"], void["recorded"], void["recorded_day"]) == (record["key"], record["recorded"], record["recorded_day"])

@@ -13,7 +13,7 @@ from features.catalog import CATALOG
 from features.collect import collect
 from features.ledger import build_ledger
 from features.read import RawTables
-from features.records import Score
+from features.record_columns import Score
 from features.store import build_stored, open_ledger, save_ledger
 from features.stream import stream_features
 from features.text_memory import NO_QUARTER, TextMemory, asked_of, columns_without_texts, needs_scores
