@@ -27,7 +27,7 @@ _HELD: Final = 31 << 20
 """Bytes of a block that is freed at once before reading: having seen one, glibc keeps blocks up to its size for the next batch, which
 else come from the system anew at every batch, page by page."""
 
-MEMORY: Final = 1 << 30
+MEMORY: Final = 2 << 30
 """Bytes of records kept in memory before the rest goes to disk."""
 
 
