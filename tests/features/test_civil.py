@@ -42,6 +42,7 @@ def test_a_civil_day_is_the_one_the_clocks_of_the_zone_show(zone: str) -> None:
         if moment.year > 1900
     ]
     assert days_of(midnights, zone) == expected(midnights, zone)
+    assert [day for moment in midnights for day in days_of([moment], zone)] == expected(midnights, zone), "a run within one offset, too"
 
 
 @pytest.mark.parametrize("zone", ZONES)

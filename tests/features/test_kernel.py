@@ -215,6 +215,16 @@ def test_squares_carry_into_the_upper_half(amounts: tuple[int, ...]) -> None:
     assert Fraction(found.party(90)[1]) == pytest.approx(Fraction(sum(a * a for a in amounts), sum(amounts) ** 2), rel=1e-15)
 
 
+@pytest.mark.parametrize("size", [1, 1000, 2**20, 2**29, 2**31 - 1, 2**31, 2**33])
+def test_fact_by_fact_or_over_all_counterparties_is_the_same(size: int) -> None:
+    """A fact that became known late makes the kernel look at all counterparties at each window; this one lies outside of them all."""
+    rng = np.random.default_rng(size)
+    told = [bought(int(rng.integers(0, 420)), int(rng.integers(0, size + 1)), int(rng.integers(40)), key=f"k{i}") for i in range(300)]
+    days = tuple(range(AS_OF - 60, AS_OF + 400, 17))
+    by_fact, by_party = (run(*rows, as_of=days).arrays[2] for rows in (told, [*told, bought(900, 7, 0, known=890)]))
+    assert by_fact.tobytes() == by_party.tobytes()
+
+
 def test_counterparties_without_an_amount_have_no_shares() -> None:
     found = run(bought(5, 0, 0), bought(6, 0, 1), bought(7, 0, 1))
     assert found.party(90)[0] == 2
