@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import FileIO
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from threading import Lock, local
 from typing import Any, Final
@@ -108,7 +108,9 @@ class Collected:
         """Keep a batch, in the order of its suppliers; one thread at a time for each table."""
         if not len(rows):
             return
-        table = self._tables.setdefault(rows.table, _Table(np.zeros(self.grid.suppliers, dtype=np.int64)))
+        if rows.table not in self._tables:
+            self._tables[rows.table] = _Table(np.zeros(self.grid.suppliers, dtype=np.int64))
+        table = self._tables[rows.table]
         packed = pack(rows, self.grid, table.counts)
         if packed is None:
             raise UnknownSupplier(f"{rows.table} {_NO_SUPPLIER}")
@@ -171,9 +173,8 @@ class Collected:
             data, runs = self._rows(table, stack, batches, number)
             places = stack.unpack(data, runs, self.grid, number, at, out)
             order[places], done = np.arange(done, done + len(places)), done + len(places)
-            first, last = number * self.grid.cells, (number + 1) * self.grid.cells
-            for batch, since, until in zip(batches, stack.starts[:, first].tolist(), stack.starts[:, last].tolist(), strict=True):
-                texts.append(_part(batch.labels, since, until))
+            bounds = stack.starts[:, number : number + 2].tolist()
+            texts += [_part(batch.labels, *part) for batch, part in zip(batches, bounds, strict=True)]
         together = joined(texts)
         return together.take(order) if len(together.starts) > 1 else NO_LABELS
 
@@ -190,16 +191,15 @@ class Collected:
         """Bytes in which a bucket's rows of some batches lie, and of each batch where in them, from which row on, and how many rows."""
         if batches[0].slab is not None:
             return batches[0].slab.data, np.array([(batch.at, 0, batch.layout.rows) for batch in batches], dtype=np.int64)
-        first, last = (stack.starts[:, cell].tolist() for cell in (number * self.grid.cells, (number + 1) * self.grid.cells))
-        sizes = [batch.layout.size(high - low) for batch, low, high in zip(batches, first, last, strict=True)]
-        begins = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)]).tolist()
+        bounds = stack.starts[:, number : number + 2].tolist()
+        begins = [0, *accumulate(batch.layout.size(high - low) for batch, (low, high) in zip(batches, bounds, strict=True))]
         out: Bytes = np.empty(begins[-1], dtype=np.uint8)
         file = self._files[f"{table}.rows"].fileno()
-        for batch, low, high, begin in zip(batches, first, last, begins, strict=False):
+        for batch, (low, high), begin in zip(batches, bounds, begins, strict=False):
             for width, before in batch.layout.fields[:, :2].tolist() if low < high else ():
                 to = begin + (high - low) * before
                 os.preadv(file, [out[to : to + (high - low) * width].data], batch.at + batch.layout.rows * before + low * width)
-        return out, np.array([(begins[i], first[i], last[i] - first[i]) for i in range(len(batches))], dtype=np.int64)
+        return out, np.array([(begin, low, high - low) for begin, (low, high) in zip(begins, bounds, strict=False)], dtype=np.int64)
 
     def _room(self, table: str, rows: int) -> Records:
         """Room for records, this thread's own, used again and again: memory that is new at each bucket would cost more than filling it."""

@@ -21,8 +21,8 @@ from features.records import RECORDS, Records
 Bytes = npt.NDArray[np.uint8]
 Whole = npt.NDArray[np.int64]
 
-_CELLS: Final = 32
-"""Parts of a bucket that are unpacked one after the other."""
+_STEPS: Final = 32
+"""In so many steps a bucket is unpacked, some suppliers at each."""
 
 _SUPPLIER: Final = "supplier"
 _GREATEST: Final = np.int64(np.iinfo(np.int64).max)
@@ -32,7 +32,7 @@ _WHOLE: Final = np.dtype(np.int64)
 
 @dataclass(frozen=True)
 class Grid:
-    """Suppliers by bucket, and each bucket's by cell.
+    """Suppliers by bucket.
 
     Parameters
     ----------
@@ -49,28 +49,16 @@ class Grid:
         """Number of buckets."""
         return max(-(-self.suppliers // self.width), 1)
 
-    @property
-    def cell(self) -> int:
-        """Suppliers per cell; the last of a bucket may have fewer."""
-        return -(-self.width // _CELLS)
-
-    @property
-    def cells(self) -> int:
-        """Cells per bucket."""
-        return -(-self.width // self.cell)
-
     @cached_property
     def edges(self) -> Whole:
-        """The first supplier of each cell, and the one behind the last (cells of all buckets + 1,)."""
-        within = np.minimum(np.arange(self.cells) * self.cell, self.width)
-        first = (np.arange(self.buckets)[:, None] * self.width + within).reshape(-1)
-        edges: Whole = np.minimum(np.append(first, self.suppliers), self.suppliers)
+        """The first supplier of each bucket, and the one behind the last (buckets + 1,)."""
+        edges: Whole = np.minimum(np.arange(self.buckets + 1) * self.width, self.suppliers)
         return edges
 
     @cached_property
     def within(self) -> npt.NDArray[np.int32]:
-        """Each supplier's place in its cell."""
-        return (np.arange(self.suppliers) % self.width % self.cell).astype(np.int32)
+        """Each supplier's place in its bucket."""
+        return (np.arange(self.suppliers) % self.width).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +82,9 @@ class Layout:
         The record of what all rows have in common.
     fields : int64 array (fields, 6)
         Each field's width in bytes, those of a row that lie before it, its place in the record in half words, whether it is a whole word
-        there, the number that 0 stands for, and the one that 1 stands for. The first is the supplier, counted from the first of the cell.
-    starts : int32 array (cells + 1,)
-        The row at which each cell begins.
+        there, the number that 0 stands for, and the one that 1 stands for. The first is the supplier, counted from the first of the bucket.
+    starts : int32 array (buckets + 1,)
+        The row at which each bucket begins.
     """
 
     common: Whole
@@ -155,7 +143,7 @@ def pack(columns: Columns, grid: Grid, counts: Whole) -> Packed | None:
         return None
     counts += np.diff(begin)
     words = columns.common.view(np.int64).copy()  # with what lies between the fields
-    common, fields = words.view(columns.common.dtype), [_Field(_SUPPLIER, within, -1, 0, _type_of(grid.cell))]
+    common, fields = words.view(columns.common.dtype), [_Field(_SUPPLIER, within, -1, 0, _type_of(grid.width))]
     for name, values in columns.given.items():
         if name != _SUPPLIER:
             missing = int(columns.common[name][0])
@@ -222,21 +210,20 @@ class Stack:
         int64 array (rows,)
             The place of each row, batch after batch.
         """
-        first, last = bucket * grid.cells, (bucket + 1) * grid.cells
-        rows = self.starts[:, last].astype(np.int64) - self.starts[:, first]
-        told = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(rows)])
-        places, words = np.empty(told[-1], dtype=np.int64), out.view(np.int64).reshape(len(out), -1)
+        rows = (self.starts[:, bucket + 1] - self.starts[:, bucket]).astype(np.int64)
+        ends, row = np.cumsum(rows), self.starts[:, bucket] - runs[:, 1]
+        places, words = np.empty(ends[-1], dtype=np.int64), out.view(np.int64).reshape(len(out), -1)
         views = data, data.view(np.uint16), data.view(np.uint32), data.view(np.int64)
         _unpack(
-            *views, runs, self.starts, self._common, self._fields, self._field_at, grid.edges, first, last, told, at, places, words,
+            *views, runs, row, self._common, self._fields, self._field_at, int(grid.edges[bucket]), ends - rows, ends, at, places, words,
             words.view(np.int32),
         )  # fmt: skip
         return places
 
 
 @jit
-def _place(suppliers, of_cell, starts, places, within):
-    """Tell each row's place by supplier and its supplier within the cell, and where each supplier's rows begin; whether every row has a
+def _place(suppliers, of_bucket, starts, places, within):
+    """Tell each row's place by supplier and its supplier within the bucket, and where each supplier's rows begin; whether every row has a
     supplier."""
     for i in range(len(suppliers)):
         if suppliers[i] < 0:
@@ -246,7 +233,7 @@ def _place(suppliers, of_cell, starts, places, within):
         starts[s] += starts[s - 1]
     for i in range(len(suppliers)):
         code = np.uint32(suppliers[i])
-        places[i], within[i] = starts[code], of_cell[code]
+        places[i], within[i] = starts[code], of_bucket[code]
         starts[code] += 1
     for s in range(len(starts) - 1, 0, -1):
         starts[s] = starts[s - 1]
@@ -279,42 +266,49 @@ def _put_distance(values, missing, low, places, out):
 
 
 @jit
-def _unpack(ones, twos, fours, eights, runs, starts, common, fields, field_at, edges, first, last, told, at, places, words, halves):
-    """Unpack cell after cell, in each batch after batch."""
-    for c in range(first, last):
-        low = edges[c]
+def _unpack(ones, twos, fours, eights, runs, row, common, fields, field_at, low, told, ends, at, places, words, halves):
+    """Unpack some suppliers after others, of each batch after batch.
+
+    `row` is each batch's next one in its run, `told` where its place is told; both are moved on.
+    """
+    step = -(-len(at) // _STEPS)
+    for until in range(step, len(at) + step, step):
         for b in range(len(runs)):
-            begin, row, rows = runs[b, 0], np.int64(starts[b, c]) - runs[b, 1], runs[b, 2]
-            mine = places[told[b] + starts[b, c] - starts[b, first] : told[b] + starts[b, c + 1] - starts[b, first]]
-            if len(mine) > 0:
-                own = fields[field_at[b] : field_at[b + 1]]
-                byte = begin + rows * own[0, 1] + row * own[0, 0]
-                _stamp(ones, twos, fours, byte, own[0], common[b], low, at[low - edges[first] :], mine, words, halves)
-                for f in range(1, len(own)):
-                    width = own[f, 0]
-                    byte = begin + rows * own[f, 1] + row * width
-                    if width == 8:
-                        _copy(eights[byte // 8 :], own[f], mine, words, halves)
-                    elif width == 4:
-                        _lengthen(fours[byte // 4 :], own[f], mine, words, halves)
-                    elif width == 2:
-                        _lengthen(twos[byte // 2 :], own[f], mine, words, halves)
-                    else:
-                        _lengthen(ones[byte:], own[f], mine, words, halves)
+            own, begin, rows = fields[field_at[b] : field_at[b + 1]], runs[b, 0], runs[b, 2]
+            byte = begin + rows * own[0, 1] + row[b] * own[0, 0]
+            left = places[told[b] : ends[b]]
+            mine = left[: _stamp(ones, twos, fours, byte, own[0], common[b], low, until, at, left, words, halves)]
+            for f in range(1, len(own) if len(mine) > 0 else 1):
+                width = own[f, 0]
+                byte = begin + rows * own[f, 1] + row[b] * width
+                if width == 8:
+                    _copy(eights[byte // 8 :], own[f], mine, words, halves)
+                elif width == 4:
+                    _lengthen(fours[byte // 4 :], own[f], mine, words, halves)
+                elif width == 2:
+                    _lengthen(twos[byte // 2 :], own[f], mine, words, halves)
+                else:
+                    _lengthen(ones[byte:], own[f], mine, words, halves)
+            row[b] += len(mine)
+            told[b] += len(mine)
 
 
 @jit
-def _stamp(ones, twos, fours, byte, field, common, low, at, places, words, halves):
-    """Tell the places of a batch's rows, and write there whose they are and what they have in common."""
+def _stamp(ones, twos, fours, byte, field, common, low, until, at, places, words, halves):
+    """Tell the places of a batch's rows of suppliers before one, and write there whose they are and what they have in common; return how
+    many rows there are."""
     width, half = field[0], field[2]
     first = byte // width
     for i in range(len(places)):
         code = np.int64(ones[first + i] if width == 1 else twos[first + i] if width == 2 else fours[first + i]) - 1
+        if code >= until:
+            return i
         place = at[code]
         at[code], places[i] = place + 1, place
         for j in range(len(common)):
             words[place, j] = common[j]
         halves[place, half] = low + code
+    return len(places)
 
 
 @jit
