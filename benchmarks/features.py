@@ -29,7 +29,7 @@ BESIDE = {
     "DuckDB per date": ("DuckDB prepared, per date",),
     "pandas per date": ("pandas prepared, per date",),
 }
-"""Other plans of a peer, run in the first round and shown without a mark."""
+"""Other plans of a peer, run in the first round and shown beside the same marks."""
 PEERS = {"polars": "polars", "duckdb": "DuckDB per date", "pandas": "pandas per date", "getml": "FastProp"}
 GOALS = {
     "scan": ("9", "6"), "polars": ("3.5", "5"), "duckdb": ("11", "20"), "pandas": ("14", "20"), "getml": ("15", "20"),
@@ -144,9 +144,9 @@ def _print_peers(settings: Settings, rounds: dict[str, list[Measured]]) -> None:
         else:
             ratio = _median([run.over(settings.as_ofs) / mine.seconds for mine, run in pairs])
             show(name, f"{PEERS[name]} / ours", f"{ratio:.1f}", total + sample)
-    for side in (other for others in BESIDE.values() for other in others if other in rounds):
+    for name, side in ((name, other) for name, peer in PEERS.items() for other in BESIDE.get(peer, ()) if other in rounds):
         spent = rounds[side][0].over(settings.as_ofs)
-        print(f"    another plan, once: {side}: {spent:.2f} CPU s, {spent / ours[0].seconds:.1f} times ours")
+        show(name, f"{side} / ours", f"{spent / ours[0].seconds:.1f}", f"{spent:.2f} CPU s, once")
 
 
 def measure_growth(settings: Settings, work: Path) -> None:

@@ -1,8 +1,9 @@
 """Records by bucket of suppliers while a platform is read: packed, kept in memory and, beyond what is given, on disk.
 
-Stands inside the second step of the walk. Each batch of records is packed by bucket (`features.packing`), and a bucket is put together
+Stands inside the second step of the walk. Each batch of records is packed by supplier (`features.packing`), and a bucket is put together
 from its share of every batch in one reading and one writing. What does not fit the memory goes to one spill file per table, a batch after
-the other. So memory grows with a batch and a bucket, not with the events.
+the other, a bucket's rows together. What stays in memory beyond what is given is a batch, a bucket, a number for each supplier and table,
+and one for each batch and bucket: of a thousand million rows 80 MB.
 """
 
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import FileIO
-from itertools import accumulate, groupby
+from itertools import groupby
 from pathlib import Path
 from threading import Lock, local
 from typing import Any, Final
@@ -29,6 +30,7 @@ from features.segment import NO_LABELS, TABLES, Labels, Segment, joined
 _SLAB: Final = 64 << 20
 """Bytes of the largest run in which packed batches lie one behind the other."""
 
+_LOST: Final = "what did not fit the memory cannot be read back; name another folder in TMPDIR and start again"
 _NO_SUPPLIER: Final = "names a supplier that does not stand in suppliers; check the tables with `lianxin check DIR`"
 
 
@@ -59,8 +61,10 @@ class _SpilledLabels:
 
     def part(self, low: int, high: int) -> Labels:
         """Read the labels of some of the rows."""
-        starts = np.frombuffer(os.pread(self.files[0], (high - low + 1) * 8, self.at[0] + low * 8), dtype=np.int64)
-        data = np.frombuffer(os.pread(self.files[1], int(starts[-1] - starts[0]), self.at[1] + int(starts[0])), dtype=np.uint8)
+        starts = np.empty(high - low + 1, dtype=np.int64)
+        _read(self.files[0], starts, self.at[0] + low * 8)
+        data = np.empty(int(starts[-1] - starts[0]), dtype=np.uint8)
+        _read(self.files[1], data, self.at[1] + int(starts[0]))
         return Labels(data, starts - starts[0])
 
 
@@ -119,15 +123,17 @@ class Collected:
 
     def _kept(self, packed: Packed, labels: Labels, memory: int) -> _Batch | None:
         """A batch written to memory, if there is room for it."""
-        size = packed.size + labels.data.nbytes + labels.starts.nbytes
+        texts = labels.data.nbytes + labels.starts.nbytes
         with self._lock:
-            if self._held + size > memory:
+            left = memory - self._held - texts
+            is_full = len(self._slab.data) - self._slab.used < packed.size
+            if left < (packed.size if is_full else 0):
                 return None
-            if len(self._slab.data) - self._slab.used < packed.size:
-                self._slab = _Slab(pages(max(packed.size, min(self._held, _SLAB, memory - self._held) // 8 * 8), np.uint8))
+            if is_full:
+                self._slab = _Slab(pages(max(packed.size, min(self._held, _SLAB, left) // 8 * 8), np.uint8))
             slab, at = self._slab, self._slab.used
             slab.used += packed.size
-            self._held += size
+            self._held += texts + (len(slab.data) if is_full else 0)
         packed.write(slab.data[at : at + packed.size])
         return _Batch(packed.layout, slab, at, labels)
 
@@ -137,7 +143,7 @@ class Collected:
         try:
             with self._lock:
                 files = [self._file(f"{table}.{kind}") for kind in ("rows", "starts", "labels")]
-            at = _append(files[0], rows), _append(files[1], labels.starts), _append(files[2], labels.data)
+            at = _append(files[0], packed.layout.by_bucket(rows)), _append(files[1], labels.starts), _append(files[2], labels.data)
         except OSError as error:
             raise CannotWrite(
                 f"{tempfile.gettempdir()} cannot take what does not fit the memory ({error.strerror}); free space there, or name another "
@@ -156,7 +162,7 @@ class Collected:
     def bucket(self, number: int) -> tuple[int, Segment]:
         """Return the first supplier of a bucket, and the records of its suppliers; they hold until this thread asks for the next."""
         low = number * self.width
-        count = min(self.width, self.codes.suppliers.count - low)
+        count = min(self.width, self.grid.suppliers - low)
         records, labels, offsets = [], [], np.zeros((len(TABLES), count + 1), dtype=np.int64)
         for table, starts in zip(TABLES, offsets, strict=True):
             if table in self._tables:
@@ -167,16 +173,18 @@ class Collected:
 
     def _fill(self, table: str, number: int, at: Whole, out: Records) -> Labels:
         """Put a bucket's records of one table together, each supplier's in the order of the batches; return their labels."""
-        texts: list[Labels] = []
-        order, done = np.empty(len(out), dtype=np.int64), 0
+        texts, places = list[Labels](), list[Whole]()
         for stack, batches in self._stacks(table):
-            data, runs = self._rows(table, stack, batches, number)
-            places = stack.unpack(data, runs, self.grid, number, at, out)
-            order[places], done = np.arange(done, done + len(places)), done + len(places)
-            bounds = stack.starts[:, number : number + 2].tolist()
+            bounds = stack.bounds(number).tolist()
+            data, runs = self._rows(table, batches, bounds)
+            places.append(stack.unpack(data, runs, self.grid, number, at, out))
             texts += [_part(batch.labels, *part) for batch, part in zip(batches, bounds, strict=True)]
         together = joined(texts)
-        return together.take(order) if len(together.starts) > 1 else NO_LABELS
+        if len(together.starts) <= 1:
+            return NO_LABELS
+        order = np.empty(len(out), dtype=np.int64)
+        order[np.concatenate(places)] = np.arange(len(out))
+        return together.take(order)
 
     def _stacks(self, table: str) -> list[tuple[Stack, list[_Batch]]]:
         """The batches of a table in their order, in runs that lie in one slab or in the file."""
@@ -187,19 +195,20 @@ class Collected:
                 found.stacks = [(Stack([batch.layout for batch in run]), run) for run in runs]
         return found.stacks
 
-    def _rows(self, table: str, stack: Stack, batches: list[_Batch], number: int) -> tuple[Bytes, Whole]:
+    def _rows(self, table: str, batches: list[_Batch], bounds: list[list[int]]) -> tuple[Bytes, Whole]:
         """Bytes in which a bucket's rows of some batches lie, and of each batch where in them, from which row on, and how many rows."""
         if batches[0].slab is not None:
             return batches[0].slab.data, np.array([(batch.at, 0, batch.layout.rows) for batch in batches], dtype=np.int64)
-        bounds = stack.starts[:, number : number + 2].tolist()
-        begins = [0, *accumulate(batch.layout.size(high - low) for batch, (low, high) in zip(batches, bounds, strict=True))]
-        out: Bytes = np.empty(begins[-1], dtype=np.uint8)
+        runs, begin = list[tuple[int, int, int]](), 0
+        for batch, (low, high) in zip(batches, bounds, strict=True):
+            runs.append((begin, low, high - low))
+            begin += ((high - low) * batch.layout.width + 7) // 8 * 8
+        out: Bytes = np.empty(begin, dtype=np.uint8)
         file = self._files[f"{table}.rows"].fileno()
-        for batch, (low, high), begin in zip(batches, bounds, begins, strict=False):
-            for width, before in batch.layout.fields[:, :2].tolist() if low < high else ():
-                to = begin + (high - low) * before
-                os.preadv(file, [out[to : to + (high - low) * width].data], batch.at + batch.layout.rows * before + low * width)
-        return out, np.array([(begin, low, high - low) for begin, (low, high) in zip(begins, bounds, strict=False)], dtype=np.int64)
+        for batch, (begin, low, rows) in zip(batches, runs, strict=True):
+            width = batch.layout.width
+            _read(file, out[begin : begin + rows * width], batch.at + low * width)
+        return out, np.array(runs, dtype=np.int64)
 
     def _room(self, table: str, rows: int) -> Records:
         """Room for records, this thread's own, used again and again: memory that is new at each bucket would cost more than filling it."""
@@ -236,3 +245,16 @@ def _append(file: FileIO, array: npt.NDArray[Any]) -> int:
     while left:
         left = left[file.write(left) :]
     return at
+
+
+def _read(file: int, out: npt.NDArray[Any], at: int) -> None:
+    """Read what fills an array from a place of a file on."""
+    left = out.view(np.uint8).data
+    while left:
+        try:
+            done = os.preadv(file, [left], at)
+        except OSError as error:
+            raise CannotWrite(f"{tempfile.gettempdir()}: {_LOST} ({error.strerror})") from error
+        if not done:
+            raise CannotWrite(f"{tempfile.gettempdir()}: {_LOST} (a file is shorter than it was)")
+        left, at = left[done:], at + done

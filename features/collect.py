@@ -46,7 +46,6 @@ def collect(
     *,
     zone: str,
     tables: frozenset[str] = frozenset(TABLES),
-    codes: Codes | None = None,
     labels: bool = True,
     is_wanted: Callable[[str], bool] = lambda column: True,
     score: Score | None = None,
@@ -64,8 +63,6 @@ def collect(
         Civil days are days of this zone.
     tables : frozenset of str
         Which to read; the others have no record.
-    codes : Codes, optional
-        Of a ledger that is added to.
     labels : bool
         Keep what only a ledger needs: the platform's ids of the rows, for evidence, and moments, for updates.
     is_wanted : callable
@@ -83,8 +80,6 @@ def collect(
     cursor.execute("SET TimeZone = 'UTC'")
     named = [table for table in TABLES if table in tables]
     reading = _Reading(cursor, zone, labels, is_wanted, score, memory, bucket_rows, threads)
-    if codes is not None:
-        return reading.collect(named, codes)
     try:
         return reading.collect(named, Codes(supplier_codes(cursor), IdIndex()))
     except UnknownSupplier:  # events of suppliers without a row of their own: rare, and worth a second pass rather than one more for all

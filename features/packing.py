@@ -2,8 +2,8 @@
 
 Stands inside the second step of the walk, under `features.buckets`. A field that is the same in all rows of a batch, such as a time of
 recording that none carries, is kept once; any other as its distance from the batch's least value, in as many bytes as the greatest one
-needs, 0 where it is not given. What is unpacked is what was packed, bit for bit. A few suppliers' rows of all batches are unpacked at a
-time, so that the records they are written to stay in the processor's cache.
+needs, 0 where it is not given. What is unpacked is what was packed, bit for bit. A bucket's suppliers are unpacked some at a time, of
+each all batches, so that the records they are written to stay in the processor's cache.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,17 +49,6 @@ class Grid:
         """Number of buckets."""
         return max(-(-self.suppliers // self.width), 1)
 
-    @cached_property
-    def edges(self) -> Whole:
-        """The first supplier of each bucket, and the one behind the last (buckets + 1,)."""
-        edges: Whole = np.minimum(np.arange(self.buckets + 1) * self.width, self.suppliers)
-        return edges
-
-    @cached_property
-    def within(self) -> npt.NDArray[np.int32]:
-        """Each supplier's place in its bucket."""
-        return (np.arange(self.suppliers) % self.width).astype(np.int32)
-
 
 @dataclass(frozen=True, slots=True)
 class _Field:
@@ -72,7 +61,7 @@ class _Field:
     dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """How a batch is packed: its rows by supplier, one field of all of them after the other, the widest first.
 
@@ -96,9 +85,16 @@ class Layout:
         """Number of rows."""
         return int(self.starts[-1])
 
-    def size(self, rows: int) -> int:
-        """Return the bytes of some of the rows, in whole words."""
-        return int(rows * self.fields[:, 0].sum() + 7) // 8 * 8
+    @cached_property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return int(self.fields[:, 0].sum())
+
+    def by_bucket(self, packed: Bytes) -> Bytes:
+        """Return packed rows as those of one bucket after the other, each laid out as if it were a batch of its own."""
+        out: Bytes = np.empty(self.rows * self.width, dtype=np.uint8)
+        _by_bucket(packed, self.fields, self.starts, self.width, out)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +114,8 @@ class Packed:
 
     @property
     def size(self) -> int:
-        """Bytes of the packed rows."""
-        return self.layout.size(len(self.places))
+        """Bytes of the packed rows, in whole words."""
+        return (len(self.places) * self.layout.width + 7) // 8 * 8
 
     def order(self) -> Whole:
         """Return the rows by supplier, each supplier's in their order."""
@@ -131,17 +127,21 @@ class Packed:
         """Write the packed rows."""
         rows = len(self.places)
         for field, (width, before) in zip(self._fields, self.layout.fields[:, :2].tolist(), strict=True):
-            put = _put_whole if field.dtype == _WHOLE else _put_distance
-            put(field.values, field.missing, field.low, self.places, out[rows * before : rows * (before + width)].view(field.dtype))
+            own = out[rows * before : rows * (before + width)].view(field.dtype)
+            if field.dtype == _WHOLE:
+                _scatter(field.values, self.places, own)
+            else:
+                _scatter_distances(field.values, field.missing, field.low, self.places, own)
 
 
 def pack(columns: Columns, grid: Grid, counts: Whole) -> Packed | None:
     """Lay a batch out; None where a row's supplier has no code. Each supplier's rows are added to its `counts`."""
-    begin = np.zeros(grid.suppliers + 1, dtype=np.int64)
+    suppliers = columns.given[_SUPPLIER]
     places, within = np.empty(len(columns), dtype=np.int32), np.empty(len(columns), dtype=np.int32)
-    if not _place(columns.given[_SUPPLIER], grid.within, begin, places, within):
+    starts, begin = np.empty(grid.buckets + 1, dtype=np.int32), np.zeros(grid.suppliers + 1, dtype=np.int32)
+    if suppliers.min() < 0:
         return None
-    counts += np.diff(begin)
+    _place(suppliers, grid.width, counts, begin, starts, places, within)
     words = columns.common.view(np.int64).copy()  # with what lies between the fields
     common, fields = words.view(columns.common.dtype), [_Field(_SUPPLIER, within, -1, 0, _type_of(grid.width))]
     for name, values in columns.given.items():
@@ -152,7 +152,7 @@ def pack(columns: Columns, grid: Grid, counts: Whole) -> Packed | None:
                 common[name] = values[0]
             else:
                 fields.append(_Field(name, values, missing, low, _type_of(int(high) - int(low) + 1)))
-    layout = Layout(words, _described(columns.table, fields), begin[grid.edges].astype(np.int32))
+    layout = Layout(words, _described(columns.table, fields), starts)
     return Packed(layout, places, tuple(fields))
 
 
@@ -186,10 +186,14 @@ class Stack:
 
     def __init__(self, layouts: Sequence[Layout]) -> None:
         """Lay them on each other."""
-        self.starts = np.stack([layout.starts for layout in layouts])
+        self._starts = [layout.starts for layout in layouts]
         self._common = np.stack([layout.common for layout in layouts])
         self._fields = np.concatenate([layout.fields for layout in layouts])
         self._field_at = np.cumsum([0, *(len(layout.fields) for layout in layouts)], dtype=np.int64)
+
+    def bounds(self, bucket: int) -> Whole:
+        """Return the first of a bucket's rows in each batch, and the one behind the last (batches, 2)."""
+        return np.array([starts[bucket : bucket + 2] for starts in self._starts], dtype=np.int64)
 
     def unpack(self, data: Bytes, runs: Whole, grid: Grid, bucket: int, at: Whole, out: Records) -> Whole:
         """Write a bucket's rows to the next places of its suppliers, each supplier's in the order of the batches.
@@ -210,35 +214,47 @@ class Stack:
         int64 array (rows,)
             The place of each row, batch after batch.
         """
-        rows = (self.starts[:, bucket + 1] - self.starts[:, bucket]).astype(np.int64)
-        ends, row = np.cumsum(rows), self.starts[:, bucket] - runs[:, 1]
+        bounds = self.bounds(bucket)
+        rows, row = bounds[:, 1] - bounds[:, 0], bounds[:, 0] - runs[:, 1]
+        ends = np.cumsum(rows)
         places, words = np.empty(ends[-1], dtype=np.int64), out.view(np.int64).reshape(len(out), -1)
         views = data, data.view(np.uint16), data.view(np.uint32), data.view(np.int64)
         _unpack(
-            *views, runs, row, self._common, self._fields, self._field_at, int(grid.edges[bucket]), ends - rows, ends, at, places, words,
+            *views, runs, row, self._common, self._fields, self._field_at, bucket * grid.width, ends - rows, ends, at, places, words,
             words.view(np.int32),
         )  # fmt: skip
         return places
 
 
 @jit
-def _place(suppliers, of_bucket, starts, places, within):
-    """Tell each row's place by supplier and its supplier within the bucket, and where each supplier's rows begin; whether every row has a
-    supplier."""
+def _place(suppliers, width, counts, begin, starts, places, within):
+    """Tell each row's place by supplier and its supplier within the bucket, and where each bucket begins; count each supplier's rows.
+
+    Sorted by counting: besides the rows, each step looks at all suppliers, which a batch of usual size outnumbers up to a hundred thousand.
+    """
     for i in range(len(suppliers)):
-        if suppliers[i] < 0:
-            return False
-        starts[suppliers[i] + 1] += 1
-    for s in range(1, len(starts)):
-        starts[s] += starts[s - 1]
+        begin[suppliers[i] + 1] += 1
+    for s in range(1, len(begin)):
+        counts[s - 1] += begin[s]
+        begin[s] += begin[s - 1]
+    for b in range(len(starts)):
+        starts[b] = begin[min(b * width, len(begin) - 1)]
+    wide = np.uint32(width)
     for i in range(len(suppliers)):
         code = np.uint32(suppliers[i])
-        places[i], within[i] = starts[code], of_bucket[code]
-        starts[code] += 1
-    for s in range(len(starts) - 1, 0, -1):
-        starts[s] = starts[s - 1]
-    starts[0] = 0
-    return True
+        places[i], within[i] = begin[code], code % wide
+        begin[code] += 1
+
+
+@jit
+def _by_bucket(packed, fields, starts, width, out):
+    rows = np.int64(starts[-1])
+    for b in range(len(starts) - 1):
+        low, own = np.int64(starts[b]), np.int64(starts[b + 1]) - starts[b]
+        for f in range(len(fields)):
+            to, since = low * width + own * fields[f, 1], rows * fields[f, 1] + low * fields[f, 0]
+            for k in range(own * fields[f, 0]):
+                out[to + k] = packed[since + k]
 
 
 @jit
@@ -254,13 +270,13 @@ def _range(values, missing):
 
 
 @jit
-def _put_whole(values, missing, low, places, out):
+def _scatter(values, places, out):
     for i in range(len(values)):
         out[places[i]] = values[i]
 
 
 @jit
-def _put_distance(values, missing, low, places, out):
+def _scatter_distances(values, missing, low, places, out):
     for i in range(len(values)):
         out[places[i]] = 0 if values[i] == missing else values[i] - low + 1
 

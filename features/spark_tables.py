@@ -1,7 +1,7 @@
 """Accepted tables as Spark sees them: a session, the tables with their types checked, and every row packed for one exchange.
 
-Stands inside the second step of the walk. Spark SQL reads, projects as `features.records.select_list` says, finds rows that moved from
-one supplier to another, and groups by supplier; it computes nothing of its own, so that no engine has a second opinion on a number.
+Stands inside the second step of the walk. Spark SQL reads, projects as `features.record_columns.select_list` says, finds rows that moved
+from one supplier to another, and groups by supplier; it computes nothing of its own, so that no engine has a second opinion on a number.
 """
 
 import os

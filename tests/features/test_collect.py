@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from credit.errors import CannotWrite, UnknownSupplier
+from credit.errors import CannotWrite
 from features import arrow
 from features.buckets import Collected, parts_of
-from features.collect import collect, supplier_codes
+from features.collect import collect
 from features.identity import IdIndex, utf8
 from features.read import RawTables
 from features.record_columns import Codes, Columns
@@ -202,6 +202,20 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(tables: RawTables, tmp_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("spilled", ["orders.rows", "orders.starts", "orders.labels"])
+def test_what_was_spilled_and_is_gone_is_told_and_nothing_made_of_it(
+    tables: RawTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spilled: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    collected = collect(tables.con, zone="UTC", tables=tables.present, memory=0, bucket_rows=30)
+    (file,) = tmp_path.glob(f"*/{spilled}")
+    with file.open("r+b") as opened:
+        opened.truncate(file.stat().st_size - 3)
+    with pytest.raises(CannotWrite, match=r"cannot be read back.*shorter"):
+        list(parts_of(collected))
+    collected.close()
+
+
 def test_a_disk_that_takes_a_piece_at_a_time_gets_the_whole(tables: RawTables, whole: object, monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(FileIO):
         def write(self, content: Any, /) -> int:
@@ -224,12 +238,6 @@ def test_events_of_suppliers_without_a_row_of_their_own_are_kept() -> None:
     _, segment = collected.bucket(0)
     assert segment.offsets[TABLES.index("orders")].tolist() == [0, 1, 2, 3]
     assert collected.codes.parties.ids() == ["Li"]
-
-
-def test_codes_that_are_given_do_not_grow_by_themselves() -> None:
-    tables = draw(ORPHANS)
-    with pytest.raises(UnknownSupplier, match="orders names a supplier that does not stand in suppliers"):
-        collect(tables.con, zone="UTC", tables=tables.present, codes=Codes(supplier_codes(tables.con), IdIndex()))
 
 
 def test_no_row_at_all_is_one_empty_bucket() -> None:
