@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.errors import CannotWrite, UnknownSupplier
-from features.packing import Bytes, Grid, Layout, Packed, Stack, Whole, pack
+from features.packing import Bytes, Grid, Layout, Packed, Stack, Whole, order_of, pack
 from features.pages import pages
 from features.record_columns import Codes, Columns
 from features.records import RECORDS, Records
@@ -43,16 +43,6 @@ class _Slab:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """A packed batch: how, in which slab (None in the table's spill file) from which byte on, and its labels or where they were spilled."""
-
-    layout: Layout
-    slab: _Slab | None
-    at: int
-    labels: "Labels | _SpilledLabels"
-
-
-@dataclass(frozen=True, slots=True)
 class _SpilledLabels:
     """Labels in files: their beginnings, their bytes, and from which places on. Any number of threads may read at a time."""
 
@@ -61,11 +51,23 @@ class _SpilledLabels:
 
     def part(self, low: int, high: int) -> Labels:
         """Read the labels of some of the rows."""
+        if low == high:
+            return NO_LABELS
         starts = np.empty(high - low + 1, dtype=np.int64)
         _read(self.files[0], starts, self.at[0] + low * 8)
         data = np.empty(int(starts[-1] - starts[0]), dtype=np.uint8)
         _read(self.files[1], data, self.at[1] + int(starts[0]))
         return Labels(data, starts - starts[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A packed batch: how, in which slab (None in the table's spill file) from which byte on, and its labels or where they were spilled."""
+
+    layout: Layout
+    slab: _Slab | None
+    at: int
+    labels: Labels | _SpilledLabels
 
 
 @dataclass
@@ -118,7 +120,7 @@ class Collected:
         packed = pack(rows, self.grid, table.counts)
         if packed is None:
             raise UnknownSupplier(f"{rows.table} {_NO_SUPPLIER}")
-        texts = NO_LABELS if labels is None else labels.take(packed.order())
+        texts = NO_LABELS if labels is None else labels.take(order_of(packed.places))
         table.batches.append(self._kept(packed, texts, memory) or self._spilled(rows.table, packed, texts))
 
     def _kept(self, packed: Packed, labels: Labels, memory: int) -> _Batch | None:
@@ -168,23 +170,19 @@ class Collected:
             if table in self._tables:
                 np.cumsum(self._tables[table].counts[low : low + count], out=starts[1:])
             records.append(self._room(table, int(starts[-1])))
-            labels.append(self._fill(table, number, starts[:-1].copy(), records[-1]) if len(records[-1]) else NO_LABELS)
+            labels.append(self._fill(table, number, low, starts[:-1].copy(), records[-1]) if len(records[-1]) else NO_LABELS)
         return low, Segment(tuple(records), offsets, tuple(labels))
 
-    def _fill(self, table: str, number: int, at: Whole, out: Records) -> Labels:
+    def _fill(self, table: str, number: int, low: int, at: Whole, out: Records) -> Labels:
         """Put a bucket's records of one table together, each supplier's in the order of the batches; return their labels."""
         texts, places = list[Labels](), list[Whole]()
         for stack, batches in self._stacks(table):
-            bounds = stack.bounds(number).tolist()
+            bounds = stack.bounds(number)
             data, runs = self._rows(table, batches, bounds)
-            places.append(stack.unpack(data, runs, self.grid, number, at, out))
-            texts += [_part(batch.labels, *part) for batch, part in zip(batches, bounds, strict=True)]
+            places.append(stack.unpack(data, runs, bounds, low, at, out))
+            texts += [batch.labels.part(*part) for batch, part in zip(batches, bounds.tolist(), strict=True)]
         together = joined(texts)
-        if len(together.starts) <= 1:
-            return NO_LABELS
-        order = np.empty(len(out), dtype=np.int64)
-        order[np.concatenate(places)] = np.arange(len(out))
-        return together.take(order)
+        return together.take(order_of(np.concatenate(places))) if len(together.starts) > 1 else NO_LABELS
 
     def _stacks(self, table: str) -> list[tuple[Stack, list[_Batch]]]:
         """The batches of a table in their order, in runs that lie in one slab or in the file."""
@@ -195,12 +193,12 @@ class Collected:
                 found.stacks = [(Stack([batch.layout for batch in run]), run) for run in runs]
         return found.stacks
 
-    def _rows(self, table: str, batches: list[_Batch], bounds: list[list[int]]) -> tuple[Bytes, Whole]:
+    def _rows(self, table: str, batches: list[_Batch], bounds: Whole) -> tuple[Bytes, Whole]:
         """Bytes in which a bucket's rows of some batches lie, and of each batch where in them, from which row on, and how many rows."""
         if batches[0].slab is not None:
             return batches[0].slab.data, np.array([(batch.at, 0, batch.layout.rows) for batch in batches], dtype=np.int64)
         runs, begin = list[tuple[int, int, int]](), 0
-        for batch, (low, high) in zip(batches, bounds, strict=True):
+        for batch, (low, high) in zip(batches, bounds.tolist(), strict=True):
             runs.append((begin, low, high - low))
             begin += ((high - low) * batch.layout.width + 7) // 8 * 8
         out: Bytes = np.empty(begin, dtype=np.uint8)
@@ -225,12 +223,6 @@ class Collected:
         if self._spill is not None:
             self._spill.cleanup()
             self._spill = None
-
-
-def _part(labels: "Labels | _SpilledLabels", low: int, high: int) -> Labels:
-    if isinstance(labels, _SpilledLabels):
-        return labels.part(low, high) if low < high else NO_LABELS
-    return Labels(labels.data, labels.starts[low : high + 1]) if len(labels.starts) > 1 else labels
 
 
 def parts_of(collected: Collected) -> Iterator[tuple[int, Segment]]:

@@ -117,12 +117,6 @@ class Packed:
         """Bytes of the packed rows, in whole words."""
         return (len(self.places) * self.layout.width + 7) // 8 * 8
 
-    def order(self) -> Whole:
-        """Return the rows by supplier, each supplier's in their order."""
-        out = np.empty(len(self.places), dtype=np.int64)
-        out[self.places] = np.arange(len(out))
-        return out
-
     def write(self, out: Bytes) -> None:
         """Write the packed rows."""
         rows = len(self.places)
@@ -132,6 +126,13 @@ class Packed:
                 _scatter(field.values, self.places, own)
             else:
                 _scatter_distances(field.values, field.missing, field.low, self.places, own)
+
+
+def order_of(places: npt.NDArray[np.int32] | Whole) -> Whole:
+    """Return which row stands at each place, given each row's place."""
+    out = np.empty(len(places), dtype=np.int64)
+    out[places] = np.arange(len(out))
+    return out
 
 
 def pack(columns: Columns, grid: Grid, counts: Whole) -> Packed | None:
@@ -195,7 +196,7 @@ class Stack:
         """Return the first of a bucket's rows in each batch, and the one behind the last (batches, 2)."""
         return np.array([starts[bucket : bucket + 2] for starts in self._starts], dtype=np.int64)
 
-    def unpack(self, data: Bytes, runs: Whole, grid: Grid, bucket: int, at: Whole, out: Records) -> Whole:
+    def unpack(self, data: Bytes, runs: Whole, bounds: Whole, low: int, at: Whole, out: Records) -> Whole:
         """Write a bucket's rows to the next places of its suppliers, each supplier's in the order of the batches.
 
         Parameters
@@ -203,8 +204,10 @@ class Stack:
         data : uint8 array
         runs : int64 array (batches, 3)
             At which byte the rows of each batch begin, which row is the first there, and how many there are.
-        grid : Grid
-        bucket : int
+        bounds : int64 array (batches, 2)
+            Of the bucket.
+        low : int
+            The code of its first supplier.
         at : int64 array (suppliers of the bucket,)
             Next places; moved on.
         out : structured array
@@ -214,14 +217,12 @@ class Stack:
         int64 array (rows,)
             The place of each row, batch after batch.
         """
-        bounds = self.bounds(bucket)
         rows, row = bounds[:, 1] - bounds[:, 0], bounds[:, 0] - runs[:, 1]
         ends = np.cumsum(rows)
         places, words = np.empty(ends[-1], dtype=np.int64), out.view(np.int64).reshape(len(out), -1)
         views = data, data.view(np.uint16), data.view(np.uint32), data.view(np.int64)
         _unpack(
-            *views, runs, row, self._common, self._fields, self._field_at, bucket * grid.width, ends - rows, ends, at, places, words,
-            words.view(np.int32),
+            *views, runs, row, self._common, self._fields, self._field_at, low, ends - rows, ends, at, places, words, words.view(np.int32),
         )  # fmt: skip
         return places
 

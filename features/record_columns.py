@@ -135,7 +135,7 @@ def _told(table: RecordTable, cells: Mapping[str, Cells], codes: Codes, zone: st
     supplier, recorded = cells["supplier_id"], cells.get("recorded_at")
     given: dict[str, npt.NDArray[Any]] = {"supplier": codes.suppliers.encode(supplier.data, supplier.offsets, supplier.valid, grow=False)}
     if recorded is not None:
-        given["recorded"] = _put(recorded, ALWAYS)
+        given["recorded"] = np.where(recorded.valid, recorded.numbers, ALWAYS)
         given["recorded_day"] = civil_days(recorded.numbers, recorded.valid, zone)
     if table.key and all(name in cells for name in table.key):
         given["key"] = _hash_of([cells[name] for name in table.key])
@@ -159,23 +159,15 @@ def _numbers(field: Field, cells: Mapping[str, Cells], table: str, zone: str) ->
     cell, missing = cells[field.column], ABSENT[field.kind]
     if field.kind == "day":
         days = cell.days(zone)
-        if field.otherwise:
-            _put_missing(cells[field.otherwise].days(zone), NONE, days)
-        return days
+        return np.where(days == NONE, cells[field.otherwise].days(zone), days) if field.otherwise else days
     if field.kind in ("moment", "fen"):
-        return _put(cell, missing)
+        return np.where(cell.valid, cell.numbers, missing)
     if field.kind == "length":
         return cell.lengths()
     if field.kind == "word":
         return cell.words(CONTRACT[table].column(field.column).words)
     out = np.empty(len(cell), dtype=RECORDS[table].dtype[field.name])
     _put_scaled(cell.numbers, cell.valid, _SCALES[field.kind], missing, out)
-    return out
-
-
-def _put(cell: Cells, missing: int) -> npt.NDArray[np.int64]:
-    out = np.empty(len(cell), dtype=np.int64)
-    _put_whole(cell.numbers, cell.valid, missing, out)
     return out
 
 
@@ -188,22 +180,7 @@ def _repeat(words, out):
 
 
 @jit
-def _put_whole(numbers, valid, missing, out):
-    """Write numbers, and what stands for a missing one."""
-    for i in range(len(out)):
-        out[i] = numbers[i] if valid[i] else missing
-
-
-@jit
 def _put_scaled(numbers, valid, scale, missing, out):
     """Write numbers times a scale, rounded half to even."""
     for i in range(len(out)):
         out[i] = np.int64(np.rint(numbers[i] * scale)) if valid[i] else missing
-
-
-@jit
-def _put_missing(numbers, missing, out):
-    """Write numbers where a field is missing."""
-    for i in range(len(out)):
-        if out[i] == missing:
-            out[i] = numbers[i]

@@ -34,6 +34,10 @@ class Labels:
         """Return the text of one row."""
         return texts(self.data, self.starts[row : row + 2])[0]
 
+    def part(self, low: int, high: int) -> "Labels":
+        """Return the texts of the rows from `low` to before `high`, without a copy."""
+        return Labels(self.data, self.starts[low : high + 1])
+
     def take(self, rows: npt.NDArray[np.int64]) -> "Labels":
         """Return the texts of rows, in their order."""
         lengths = (self.starts[1:] - self.starts[:-1])[rows] if len(rows) else np.zeros(0, dtype=np.int64)
@@ -280,8 +284,7 @@ def combine(segments: Sequence[Segment], suppliers: int, width: int = 1 << 16) -
         for t, table in enumerate(TABLES):
             bounds = [[int(s.offsets[t, min(code, s.suppliers)]) for code in (low, high)] for s in segments]
             records.append(concatenate([s.records[t][a:b] for s, (a, b) in zip(segments, bounds, strict=True)], RECORDS[table].dtype))
-            found = [Labels(s.labels[t].data, s.labels[t].starts[a : b + 1]) for s, (a, b) in zip(segments, bounds, strict=True)]
-            labels.append(joined(found))
+            labels.append(joined([s.labels[t].part(a, b) for s, (a, b) in zip(segments, bounds, strict=True)]))
         yield by_supplier(records, labels, low, high - low)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from credit.errors import CannotWrite
+from credit.errors import CannotWrite, UnknownSupplier
 from features import arrow
+from features.arrow import chunks
 from features.buckets import Collected, parts_of
-from features.collect import collect
+from features.collect import collect, supplier_codes
 from features.identity import IdIndex, utf8
 from features.read import RawTables
-from features.record_columns import Codes, Columns
+from features.record_columns import Codes, Columns, select_list, to_columns
 from features.records import MISSING, RECORDS
 from features.segment import TABLES, Segment
 from tests.drawn import AS_OF, draw, tables_of
@@ -238,6 +239,14 @@ def test_events_of_suppliers_without_a_row_of_their_own_are_kept() -> None:
     _, segment = collected.bucket(0)
     assert segment.offsets[TABLES.index("orders")].tolist() == [0, 1, 2, 3]
     assert collected.codes.parties.ids() == ["Li"]
+
+
+def test_a_row_of_a_supplier_without_a_code_is_refused() -> None:
+    tables = draw(ORPHANS)
+    codes = Codes(supplier_codes(tables.con), IdIndex())
+    (cells,) = chunks(tables.con.sql(f"SELECT {select_list(RECORDS['orders'])} FROM orders"))
+    with pytest.raises(UnknownSupplier, match="orders names a supplier that does not stand in suppliers"):
+        Collected(codes, 1).add(to_columns(RECORDS["orders"], cells, codes, "UTC"), None, MAX)
 
 
 def test_no_row_at_all_is_one_empty_bucket() -> None:
