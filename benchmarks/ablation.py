@@ -32,6 +32,7 @@ from features.read import RawTables, read_tables
 from features.simulate import simulate
 from features.sources.olist import import_olist
 from training.dataset import ModelFrame, assemble
+from training.fit import Fit
 from training.labels import first_day_seen as first_day
 from training.labels import given_labels, label_outcomes, last_day_seen
 from training.measures import auc
@@ -103,7 +104,7 @@ class Study:
     settings: TrainSettings
     within_months: bool = False
 
-    def scores(self, columns: Ints, rounds: int, seeds: Sequence[int], threads: int) -> Floats:
+    def scores(self, columns: Ints, fit: Fit, seeds: Sequence[int], threads: int) -> Floats:
         """Return the test rows' log-odds by models of some columns, averaged over seeds."""
         train, test = self.split.train, self.split.test
         x, y = np.ascontiguousarray(self.frame.values[np.ix_(train, columns)]), self.frame.y[train]
@@ -112,16 +113,16 @@ class Study:
         group_size = len(train) / len(np.unique(self.frame.supplier_ids[train]))
         total = np.zeros(len(test))
         for seed in seeds:
-            settings = self.settings.params.for_lightgbm(
+            settings = fit.params.for_lightgbm(
                 directions=directions, bad_rate=float(y.mean()), group_size=group_size, seed=seed, threads=threads
             )
-            booster = lightgbm.train(settings, lightgbm.Dataset(x, y, params=dict(settings)), rounds)
+            booster = lightgbm.train(settings, lightgbm.Dataset(x, y, params=dict(settings)), fit.rounds)
             total += np.asarray(booster.predict(asked, raw_score=True, num_threads=threads))
         return total / len(seeds)
 
-    def rounds(self, threads: int) -> int:
-        """Return the number of trees the folds choose for the whole catalogue."""
-        learned = learn(
+    def fit(self, threads: int) -> Fit:
+        """Return what the folds choose for the whole catalogue."""
+        return learn(
             self.frame.values[self.split.train],
             self.frame.y[self.split.train],
             Columns(self.frame.names, tuple(feature.direction for feature in CATALOG)),
@@ -130,8 +131,7 @@ class Study:
             params=self.settings.params,
             seed=SEED,
             threads=threads,
-        )
-        return learned.fit.rounds
+        ).fit
 
     def judge(self, scores: Floats, rows: Ints | None = None) -> float:
         """Return the AUC of scores of the test rows, or of some of them, drawn with repetition."""
@@ -184,11 +184,13 @@ def show(study: Study, seeds: Sequence[int], threads: int) -> None:
     """Fit every variant of a study and print its table."""
     everything = np.arange(len(CATALOG))
     before = np.array([i for i, feature in enumerate(CATALOG) if not is_added(feature)])
-    rounds = study.rounds(threads)
-    whole = study.scores(everything, rounds, seeds, threads)
-    older = study.scores(before, rounds, seeds, threads)
+    fit = study.fit(threads)
+    whole = study.scores(everything, fit, seeds, threads)
+    older = study.scores(before, fit, seeds, threads)
     y = study.frame.y[study.split.test]
-    print(f"\n{study.name}: {len(study.split.train)} rows learnt, {len(y)} judged, {int(y.sum())} bad; {rounds} trees, {len(seeds)} seeds")
+    print(
+        f"\n{study.name}: {len(study.split.train)} rows learnt, {len(y)} judged, {int(y.sum())} bad; {fit.rounds} trees, {len(seeds)} seeds"
+    )
     gain, error = study.judge(whole) - study.judge(older), study.error(whole, older)
     print(f"{'catalogue':26} {len(everything):3}  AUC {study.judge(whole):.4f}")
     print(f"{'2026.11':26} {len(before):3}  AUC {study.judge(older):.4f}   the whole less this {gain:+.4f} ({error:.4f})")
@@ -198,10 +200,10 @@ def show(study: Study, seeds: Sequence[int], threads: int) -> None:
         if not len(columns) or not varies(study, columns):
             print(f"{name:26} {len(columns):3}  says nothing here")
             continue
-        without = study.scores(np.setdiff1d(everything, columns), rounds, seeds, threads)
+        without = study.scores(np.setdiff1d(everything, columns), fit, seeds, threads)
         line = f"{name:26} {len(columns):3}  {study.judge(without) - study.judge(whole):+.4f} ({study.error(without, whole):.4f})"
         if name in ADDED:
-            plus = study.scores(np.union1d(before, columns), rounds, seeds, threads)
+            plus = study.scores(np.union1d(before, columns), fit, seeds, threads)
             line += f"     {study.judge(plus) - study.judge(older):+.4f} ({study.error(plus, older):.4f})"
         print(line, flush=True)
 

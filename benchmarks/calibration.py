@@ -73,7 +73,7 @@ def intervals(platform: Platform, fit: Fit, calibration: Calibration, threads: i
     rows = platform.split.train
     values, names = platform.frame.values[rows], platform.frame.names
     found = measure_disagreement(
-        values, platform.frame.y[rows], names=names, directions=directions(), fold=platform.split.fold, params=platform.settings.params,
+        values, platform.frame.y[rows], names=names, directions=directions(), fold=platform.split.fold, params=fit.params,
         rounds=fit.rounds, seed=SEED, threads=threads, group_size=rows_per_group(platform.frame.supplier_ids[rows]),
     )  # fmt: skip
     log_odds = calibration.intercept + calibration.slope * fit.margins_out_of_fold

@@ -64,7 +64,7 @@ def compare(
     found = {
         "world_digest": json.loads((folder / "truth" / "world.json").read_text(encoding="utf-8"))["digest"],
         "bundle_sha256": result.bundle.content_hash,
-        "rounds": result.bundle.model["params"]["rounds"],
+        "rounds": result.fit.rounds,
         "trained_on": result.bundle.model["trained_on"],
         "tested_on": result.bundle.model["tested_on"],
         "calibration_slope": result.measures["calibration_slope"],

@@ -20,7 +20,7 @@ from credit.reason import Factor, principal_reasons
 from features.simulate import simulate
 from training.pipeline import TrainResult, train
 from training.reason_stability import REFERENCE_ROWS, GrownFrom, grow_again, newest_rows
-from training.settings import SEED, TrainSettings
+from training.settings import SEED
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,8 +62,8 @@ def survivals(result: TrainResult, refits: int) -> Floats:
         frame.y[split.train],
         frame.supplier_ids[split.train],
         [factor.direction for factor in factors],
-        TrainSettings.in_force(split.test_to).params,
-        int(result.bundle.model["params"]["rounds"]),
+        result.fit.params,
+        result.fit.rounds,
     )
     asked = frame.values[split.test][newest_rows(frame.supplier_ids[split.test], frame.as_of[split.test])]
     evenly = np.linspace(0, len(grown.values) - 1, REFERENCE_ROWS).astype(np.intp)

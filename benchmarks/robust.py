@@ -32,7 +32,6 @@ from features.read import read_tables
 from features.simulate import simulate
 from training.labels import last_day_seen
 from training.measures import auc
-from training.params import BoosterParams
 from training.pipeline import TrainResult, train
 from training.recipe import rows_per_group
 from training.settings import SEED
@@ -156,7 +155,7 @@ def poisoned(result: TrainResult, share: float, *, only_bads: bool) -> tuple[flo
     rng = np.random.default_rng(SEED)
     turned = rng.permutation(np.flatnonzero(y == 1) if only_bads else np.arange(len(y)))[: round(share * len(y))]
     y[turned] = 1 - y[turned]
-    params = BoosterParams().for_lightgbm(
+    params = result.fit.params.for_lightgbm(
         directions=[feature.direction for feature in CATALOG],
         bad_rate=float(y.mean()),
         group_size=rows_per_group(frame.supplier_ids[split.train]),
@@ -164,7 +163,7 @@ def poisoned(result: TrainResult, share: float, *, only_bads: bool) -> tuple[flo
         threads=1,
     )
     data = lightgbm.Dataset(frame.values[split.train], y, params=dict(params))
-    booster = lightgbm.train(params, data, int(result.bundle.model["params"]["rounds"]))
+    booster = lightgbm.train(params, data, result.fit.rounds)
     margins = np.asarray(booster.predict(frame.values[split.test], raw_score=True, num_threads=1))
     bundle = result.bundle
     pd = 1 / (1 + np.exp(-(bundle.calibration.intercept + bundle.calibration.slope * margins)))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from benchmarks.known_truth import STOPPED, Flags, Floats, Platform, Texts, directions, probability, simulated
 from training.calibrate import calibrate
+from training.fit import Fit
 from training.recipe import rows_per_group
 from training.selection import Recipe, Remedy, financing_propensity, overlap, remedied_booster, try_remedy
 from training.settings import SEED
@@ -55,8 +56,8 @@ def expected_log_loss(true_pd: Floats, pd: Floats) -> float:
     return float(-np.mean(true_pd * np.log(pd) + (1.0 - true_pd) * np.log1p(-pd)))
 
 
-def learn(platform: Platform, threads: int) -> tuple[lgb.Booster, Judged, int]:
-    """Fit the product's model to the financed and score every supplier of the test months; return the trees' number too."""
+def learn(platform: Platform, threads: int) -> tuple[Fit, Judged]:
+    """Fit the product's model to the financed and score every supplier of the test months."""
     fit, frame, rows = platform.fit(threads), platform.frame, platform.split.train
     calibration = calibrate(
         fit.margins_out_of_fold, frame.y[rows], as_of=frame.as_of[rows], suppliers=frame.supplier_ids[rows],
@@ -66,7 +67,7 @@ def learn(platform: Platform, threads: int) -> tuple[lgb.Booster, Judged, int]:
     chosen = np.flatnonzero(np.isin(platform.matrix.as_of, np.unique(frame.as_of[platform.split.test])) & (platform.true_pd < STOPPED))
     values = platform.matrix.values[chosen]
     log_odds = calibration.intercept + calibration.slope * np.asarray(booster.predict(values, raw_score=True))
-    return booster, Judged(platform.true_pd[chosen], log_odds, platform.is_financed[chosen], values), fit.rounds
+    return fit, Judged(platform.true_pd[chosen], log_odds, platform.is_financed[chosen], values)
 
 
 def print_bias(judged: Judged) -> None:
@@ -81,7 +82,7 @@ def print_bias(judged: Judged) -> None:
         )
 
 
-def print_remedies(platform: Platform, judged: Judged, rounds: int, threads: int) -> None:
+def print_remedies(platform: Platform, judged: Judged, fit: Fit, threads: int) -> None:
     """Print what the trial says of each remedy, and what it did among the rejected."""
     matrix, frame, split = platform.matrix, platform.frame, platform.split
     dates = np.unique(frame.as_of[split.train])[::3]
@@ -91,7 +92,7 @@ def print_remedies(platform: Platform, judged: Judged, rounds: int, threads: int
     y, suppliers, values = outcome[rows], matrix.supplier_ids[rows], matrix.values[rows]
     is_known = ~np.isnan(y)
     propensity = financing_propensity(values, is_known, _folds(suppliers), threads=threads)
-    recipe = Recipe(frame.names, directions(), platform.settings.params, rounds, SEED, threads, rows_per_group(suppliers[is_known]))
+    recipe = Recipe(frame.names, directions(), fit.params, fit.rounds, SEED, threads, rows_per_group(suppliers[is_known]))
     share = overlap(propensity, is_known)
     print(f"remedies, learnt from {int(is_known.sum())} financed and {int((~is_known).sum())} rejected rows; overlap {share:.3f}")
     plain = None
@@ -138,10 +139,10 @@ def print_thin(platform: Platform, judged: Judged) -> None:
 
 def report(platform: Platform, threads: int = 1) -> None:
     """Print everything of one platform."""
-    _, judged, rounds = learn(platform, threads)
+    fit, judged = learn(platform, threads)
     print_bias(judged)
     print_thin(platform, judged)
-    print_remedies(platform, judged, rounds, threads)
+    print_remedies(platform, judged, fit, threads)
 
 
 def main() -> None:

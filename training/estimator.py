@@ -17,7 +17,7 @@ from credit.errors import OutOfRange
 from credit.scale import Scale
 from training.calibrate import fit_calibration
 from training.fit import fit_booster
-from training.params import BoosterParams
+from training.params import CANDIDATES, BoosterParams
 from training.recipe import rows_per_group, stratified_folds
 from training.scorer import Calibration, Scorer, Scores
 
@@ -114,7 +114,7 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             directions=directions,
             fold=stratified_folds(bad, owners, seed=self.random_state, folds=self.folds),
             group_size=rows_per_group(owners),
-            params=self.params or BoosterParams(),
+            candidates=CANDIDATES if self.params is None else (self.params,),
             seed=self.random_state,
             threads=self.threads,
         )

@@ -1,12 +1,13 @@
-"""From rows to a booster: supplier-disjoint folds choose the number of trees, then all training rows grow them.
+"""From rows to a booster: supplier-disjoint folds choose parameters and number of trees, then all training rows grow them.
 
 A number of trees is judged by the folds' log loss after an affine calibration, because one follows anyway: a booster that is too
-sure of itself may rank best, and its slope is put right (docs/decisions/0012).
+sure of itself may rank best, and its slope is put right (docs/decisions/0012, 0018).
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightgbm as lgb
@@ -27,11 +28,12 @@ STEP = 10
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted booster as text, its number of trees, and for each training row the margin of a booster that never saw the
-    row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees.
+    """A fitted booster as text, its parameters, its number of trees, and for each training row the margin of a booster that never
+    saw the row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees.
     """
 
     model_text: str
+    params: BoosterParams
     rounds: int
     margins_out_of_fold: NDArray[np.float64]
     log_loss_by_step: tuple[float, ...]
@@ -44,7 +46,7 @@ def fit_booster(
     names: Sequence[str],
     directions: Sequence[int],
     fold: NDArray[np.intp],
-    params: BoosterParams,
+    candidates: Sequence[BoosterParams],
     seed: int,
     threads: int,
     categorical: Sequence[int] = (),
@@ -62,7 +64,9 @@ def fit_booster(
         Of the f features; +1 where risk must not fall as the value rises, -1 where it must not rise, 0 where neither.
     fold
         Shape (n,); all rows of a supplier in one fold.
-    params, seed, threads
+    candidates
+        Parameters to choose from, one or more: taken is what the folds find best, of equals the first.
+    seed, threads
         ``threads`` changes the speed and no bit of the result.
     categorical
         Columns of categories, coded 0, 1, 2 and so on.
@@ -73,34 +77,49 @@ def fit_booster(
     """
     if len(np.unique(fold)) < 2:
         raise TrainingFailed("early stopping needs at least two folds of suppliers, found one: bring more suppliers")
-    settings = params.for_lightgbm(
-        directions=directions, bad_rate=float(np.mean(y)), group_size=group_size, seed=seed, threads=threads, apart=apart
-    )
-    data = lgb.Dataset(
-        values, y, feature_name=list(names), categorical_feature=list(categorical), free_raw_data=False, params={**settings}
-    )  # fmt: skip
-    rounds, margins, losses = _choose_rounds(data, settings, values, y, fold, params, progress)
-    final = lgb.Booster({**settings}, data)
-    for done in range(0, rounds, STEP):
-        _grow(final, min(STEP, rounds - done))
-        _say(progress, "grow the trees", min(done + STEP, rounds), rounds)
+    tried = []
+    for place, params in enumerate(candidates):
+        settings = params.for_lightgbm(
+            directions=directions, bad_rate=float(np.mean(y)), group_size=group_size, seed=seed, threads=threads, apart=apart
+        )
+        data = lgb.Dataset(
+            values, y, feature_name=list(names), categorical_feature=list(categorical), free_raw_data=False, params={**settings}
+        )  # fmt: skip
+        told = None if progress is None else partial(_part, progress, place, len(candidates))
+        tried.append(_grow_in_folds(params, settings, data, values, y, fold, told))
+    best = min(tried, key=lambda one: min(one.losses))
+    final = lgb.Booster({**best.settings}, best.data)
+    for done in range(0, best.rounds, STEP):
+        _grow(final, min(STEP, best.rounds - done))
+        _say(progress, "grow the trees", min(done + STEP, best.rounds), best.rounds)
     # The text records how many threads were used; the model does not depend on it, so neither may its hash.
     text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", final.model_to_string())
     if re.search(r"(?m)^split_feature=\d", text) is None:
         raise TrainingFailed("no tree could be grown: the rows are too few or no feature varies")
-    return Fit(text, rounds, margins, losses)
+    return Fit(text, best.params, best.rounds, best.margins, best.losses)
 
 
-def _choose_rounds(
-    data: lgb.Dataset,
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What the folds make of one set of parameters: the best number of rounds, the margins out of fold there, and every step's log loss."""
+
+    params: BoosterParams
+    settings: Mapping[str, Any]
+    data: lgb.Dataset
+    rounds: int
+    margins: NDArray[np.float64]
+    losses: tuple[float, ...]
+
+
+def _grow_in_folds(
+    params: BoosterParams,
     settings: Mapping[str, Any],
+    data: lgb.Dataset,
     values: NDArray[np.float64],
     y: NDArray[np.float64],
     fold: NDArray[np.intp],
-    params: BoosterParams,
     progress: Progress | None,
-) -> tuple[int, NDArray[np.float64], tuple[float, ...]]:
-    """Return the best number of rounds, the margins out of fold there, and the log loss at every step."""
+) -> _Tried:
     folds = [
         (lgb.Booster({**settings}, data.subset(np.flatnonzero(fold != k).tolist())), np.flatnonzero(fold == k)) for k in np.unique(fold)
     ]
@@ -119,7 +138,7 @@ def _choose_rounds(
         elif start + grown - best >= params.patience:
             break
         _say(progress, "choose the number of trees", start + grown, params.max_rounds)
-    return best, kept, tuple(losses)
+    return _Tried(params, settings, data, best, kept, tuple(losses))
 
 
 def _grow(booster: lgb.Booster, rounds: int) -> None:
@@ -141,3 +160,8 @@ def _calibrated_log_loss(margins: NDArray[np.float64], y: NDArray[np.float64]) -
 def _say(progress: Progress | None, step: str, done: int, of: int) -> None:
     if progress is not None:
         progress(step, done / of)
+
+
+def _part(progress: Progress, place: int, of: int, step: str, done: float) -> None:
+    """Tell how much of a step is done that comes ``of`` times, this being time ``place``."""
+    progress(step, (place + done) / of)

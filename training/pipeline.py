@@ -44,8 +44,8 @@ _NEEDED: Mapping[OutcomeSource, tuple[str, ...]] = {"loans": ("loans", "repaymen
 class TrainResult:
     """A recorded challenger and how it did in the test period.
 
-    ``measures`` are out of time; ``frame``, ``split`` and ``scores`` (of the test rows) are there for comparisons. ``hazard`` is what
-    `training.hazard_candidate.judge_candidate` found, by horizon; empty where no hazard model was asked for.
+    ``measures`` are out of time; ``frame``, ``split``, ``fit`` and ``scores`` (of the test rows) are there for comparisons. ``hazard`` is
+    what `training.hazard_candidate.judge_candidate` found, by horizon; empty where no hazard model was asked for.
     """
 
     bundle: ScoringBundle
@@ -55,6 +55,7 @@ class TrainResult:
     measures: Mapping[str, float]
     frame: ModelFrame
     split: Split
+    fit: Fit
     scores: Scores
     hazard: Mapping[str, Any]
 
@@ -133,7 +134,7 @@ def train(
     intervals = _intervals(frame, split, fit, calibration, settings, seed=seed, threads=threads)
     described = {
         **_describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures),
-        "reason_stability": _stability(frame, split, fit, settings, seed=seed, threads=threads, refits=refits, progress=say),
+        "reason_stability": _stability(frame, split, fit, seed=seed, threads=threads, refits=refits, progress=say),
     }
     bundle = ScoringBundle.freeze(
         model_text=fit.model_text,
@@ -157,7 +158,7 @@ def train(
     )
     say("record the run", 1.0)
     horizons = compared.get("hazard", {}).get("horizons", {})
-    return TrainResult(bundle, recorded.bundle, recorded.version, recorded.run_id, measures, frame, split, scores, horizons)
+    return TrainResult(bundle, recorded.bundle, recorded.version, recorded.run_id, measures, frame, split, fit, scores, horizons)
 
 
 def outcome_as_ofs(first_day: date, last_day: date, settings: TrainSettings) -> list[date]:
@@ -222,7 +223,7 @@ def _learn(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: in
 
 
 def _stability(
-    frame: ModelFrame, split: Split, fit: Fit, settings: TrainSettings, *, seed: int, threads: int, refits: int, progress: Progress
+    frame: ModelFrame, split: Split, fit: Fit, *, seed: int, threads: int, refits: int, progress: Progress
 ) -> dict[str, object] | None:
     """Return how often the first reasons of the test period's suppliers survive, or None where no refits were asked for."""
     if not refits:
@@ -234,7 +235,7 @@ def _stability(
         frame.y[train],
         frame.supplier_ids[train],
         [feature.direction for feature in CATALOG],
-        settings.params,
+        fit.params,
         fit.rounds,
     )
     asked = frame.values[test][newest_rows(frame.supplier_ids[test], frame.as_of[test])]
@@ -286,7 +287,7 @@ def _intervals(
         names=frame.names,
         directions=[feature.direction for feature in CATALOG],
         fold=split.fold,
-        params=settings.params,
+        params=fit.params,
         rounds=fit.rounds,
         seed=seed,
         threads=threads,
@@ -342,7 +343,7 @@ def _describe(
             "long_run_rate": settings.anchor.long_run_rate if settings.anchor.weight else None,
             "weight": settings.anchor.weight,
         },
-        "params": {**asdict(settings.params), "seed": seed, "rounds": fit.rounds},
+        "params": {**asdict(fit.params), "seed": seed, "rounds": fit.rounds},
         "lightgbm": version("lightgbm"),
     }
 

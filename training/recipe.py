@@ -1,7 +1,8 @@
 """The recipe: from any table with a small catalogue to one calibrated booster. The product's own training calls it.
 
 Nothing in it is tuned to a table. What depends on the table follows from it: the shrinkage from its bad rate and the rows per
-supplier, the number of trees and the calibration from folds in which a supplier's rows stay together (docs/decisions/0012).
+supplier; which of two ways to grow, the number of trees and the calibration from folds in which a supplier's rows stay together
+(docs/decisions/0012, 0018).
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from credit.errors import OutOfRange, TrainingFailed
 from training.calibrate import fit_calibration
 from training.fit import Fit, Progress, fit_booster
-from training.params import BoosterParams
+from training.params import CANDIDATES, BoosterParams
 from training.scorer import Calibration
 
 
@@ -83,7 +84,7 @@ def learn(
     fold
         Shape (n,): the fold of each row; by default `stratified_folds` of the groups.
     params
-        By default the recipe's own; they are meant to stay.
+        By default the folds choose between the recipe's two ways, `training.params.CANDIDATES`.
     threads
         Changes the speed and no bit of the result.
 
@@ -105,7 +106,7 @@ def learn(
         apart=columns.apart,
         fold=stratified_folds(y, owners, seed=seed) if fold is None else fold,
         group_size=rows_per_group(owners),
-        params=params or BoosterParams(),
+        candidates=CANDIDATES if params is None else (params,),
         seed=seed,
         threads=threads,
         progress=progress,

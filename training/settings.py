@@ -23,7 +23,9 @@ POLICIES = ("outcome", "scale", "grades", "training", "calibration", "anchor", "
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """Everything the policies and the booster parameters say; ``policies`` names the versions in force."""
+    """Everything the policies say, and the booster's parameters where the folds shall not choose them; ``policies`` names the versions
+    in force.
+    """
 
     outcome: OutcomePolicy
     split: SplitPolicy
@@ -33,7 +35,7 @@ class TrainSettings:
     anchor: Anchor
     abstention: AbstentionPolicy
     sufficiency: SufficiencyPolicy
-    params: BoosterParams = field(default_factory=BoosterParams)
+    params: BoosterParams | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

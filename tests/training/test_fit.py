@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import lightgbm as lgb
 import numpy as np
@@ -20,7 +21,13 @@ QUICK = dataclasses.replace(BoosterParams(), learning_rate=0.1, leaf_budget=1200
 
 @functools.cache
 def fit(*, threads: int = 1, seed: int = SEED, params: BoosterParams = QUICK) -> Fit:
-    return fit_booster(VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, params=params, seed=seed, threads=threads)
+    return fit_best((params,), threads=threads, seed=seed)
+
+
+def fit_best(candidates: Sequence[BoosterParams], *, threads: int = 1, seed: int = SEED) -> Fit:
+    return fit_booster(
+        VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, candidates=candidates, seed=seed, threads=threads
+    )
 
 
 def test_the_same_seed_gives_the_same_text_with_one_thread_and_two() -> None:
@@ -58,20 +65,44 @@ def test_the_number_of_trees_is_the_best_after_calibration() -> None:
     assert log_loss(Y, calibrated) == pytest.approx(min(found.log_loss_by_step), abs=1e-12)
 
 
+def test_the_folds_choose_between_candidates_whatever_their_order() -> None:
+    # Two trees' worth of leaves learn next to nothing, shrunk by a million suppliers nothing at all.
+    hasty = dataclasses.replace(QUICK, leaf_budget=24)
+    deaf = dataclasses.replace(QUICK, prior_groups=1e6, leaf_budget=120)
+    for candidates in ((QUICK, hasty, deaf), (deaf, hasty, QUICK)):
+        found = fit_best(candidates)
+        assert found.params == QUICK
+        assert found.model_text == fit().model_text
+        assert found.margins_out_of_fold.tobytes() == fit().margins_out_of_fold.tobytes()
+        assert min(found.log_loss_by_step) < min(fit(params=hasty).log_loss_by_step)
+
+
+def test_of_equal_candidates_the_first_is_taken() -> None:
+    few = dataclasses.replace(QUICK, leaf_budget=48)
+    more_patient = dataclasses.replace(few, patience=1000)
+    assert fit_best((few, more_patient)).params == few
+    assert fit_best((more_patient, few)).params == more_patient
+
+
 def test_the_leaves_stay_within_the_budget() -> None:
-    tight = fit(params=dataclasses.replace(QUICK, learning_rate=0.01, leaf_budget=120))
+    tight = fit(params=dataclasses.replace(QUICK, learning_rate=0.01, leaf_budget=160))
     assert tight.rounds == 10
     assert tight.model_text.count("Tree=") == 10
 
 
-def test_progress_tells_shares_up_to_one() -> None:
+@pytest.mark.parametrize("many", [1, 2])
+def test_progress_tells_shares_that_rise_to_one(many: int) -> None:
     told: list[tuple[str, float]] = []
+    few = dataclasses.replace(QUICK, leaf_budget=360)
     fit_booster(
-        VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, params=QUICK, seed=SEED, threads=1,
+        VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, candidates=[few] * many, seed=SEED, threads=1,
         progress=lambda step, share: told.append((step, share)),
     )  # fmt: skip
     assert {step for step, _ in told} == {"choose the number of trees", "grow the trees"}
     assert all(0 < share <= 1 for _, share in told)
+    for one in ("choose the number of trees", "grow the trees"):
+        shares = [share for step, share in told if step == one]
+        assert shares == sorted(set(shares))
     assert told[-1] == ("grow the trees", 1.0)
 
 
@@ -84,10 +115,10 @@ def test_monotone_methods_that_break_their_promise_are_refused(method: str) -> N
 def test_rows_that_cannot_be_told_apart_grow_no_tree() -> None:
     with pytest.raises(TrainingFailed, match="no tree could be grown"):
         fit_booster(
-            np.zeros_like(VALUES), Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, params=QUICK, seed=1, threads=1
+            np.zeros_like(VALUES), Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD, candidates=[QUICK], seed=1, threads=1
         )  # fmt: skip
 
 
 def test_one_fold_is_refused() -> None:
     with pytest.raises(TrainingFailed, match="two folds"):
-        fit_booster(VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD * 0, params=QUICK, seed=1, threads=1)
+        fit_booster(VALUES, Y, names=drawn.NAMES, directions=drawn.DIRECTIONS, fold=FOLD * 0, candidates=[QUICK], seed=1, threads=1)

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from credit.errors import OutOfRange
-from training.params import BoosterParams
+from training.params import CANDIDATES, BoosterParams
 
 PARAMS = BoosterParams()
 
@@ -32,9 +32,12 @@ def test_every_tree_sees_all_bad_rows() -> None:
 
 def test_the_leaf_budget_bounds_the_number_of_trees() -> None:
     assert dataclasses.replace(PARAMS, leaf_budget=121).max_rounds == 121 // PARAMS.num_leaves
-    with pytest.raises(OutOfRange, match="must hold a tree of 12 leaves, found 11"):
-        dataclasses.replace(PARAMS, leaf_budget=11)
+    with pytest.raises(OutOfRange, match="must hold a tree of 16 leaves, found 15"):
+        dataclasses.replace(PARAMS, leaf_budget=15)
 
 
-def test_the_budget_keeps_one_explanation_under_six_tenths_of_a_millisecond() -> None:
-    assert PARAMS.leaf_budget * 105e-9 <= 0.6e-3
+def test_the_finer_way_comes_first_and_the_calmer_one_leans_more_on_the_average() -> None:
+    finer, calmer = CANDIDATES
+    assert finer == PARAMS
+    assert calmer.prior_groups > finer.prior_groups
+    assert calmer.learning_rate < finer.learning_rate

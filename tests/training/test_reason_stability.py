@@ -24,7 +24,15 @@ def learned(months: int = 4, suppliers: int = 500) -> GrownFrom:
 def fit_of(rows: GrownFrom) -> Fit:
     fold = np.arange(len(rows.y)) % 2
     return fit_booster(
-        rows.values, rows.y, names=drawn.NAMES, directions=rows.directions, fold=fold, params=rows.params, seed=1, threads=1, group_size=4.0
+        rows.values,
+        rows.y,
+        names=drawn.NAMES,
+        directions=rows.directions,
+        fold=fold,
+        candidates=(rows.params,),
+        seed=1,
+        threads=1,
+        group_size=4.0,
     )
 
 

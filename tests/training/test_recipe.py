@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from credit.errors import LianxinError, OutOfRange, TrainingFailed
 from training.measures import auc, calibration_line
-from training.params import BoosterParams
+from training.params import CANDIDATES, BoosterParams
 from training.recipe import Columns, Learned, learn, stratified_folds
 
 Floats = NDArray[np.float64]
@@ -52,6 +52,17 @@ def test_one_call_gives_a_calibrated_booster_that_knows_rows_it_never_saw() -> N
     assert pd.mean() == pytest.approx(y.mean(), abs=0.02)
 
 
+def test_by_default_the_folds_choose_between_the_two_ways() -> None:
+    values, y, _ = table()
+    few = slice(0, 400)
+    learned = learn(values[few], y[few], COLUMNS, seed=7)
+    each = [learn(values[few], y[few], COLUMNS, seed=7, params=params) for params in CANDIDATES]
+    losses = [min(one.fit.log_loss_by_step) for one in each]
+    best = each[losses.index(min(losses))]
+    assert learned.fit.params == CANDIDATES[losses.index(min(losses))]
+    assert (learned.fit.model_text, learned.calibration) == (best.fit.model_text, best.calibration)
+
+
 def test_seeing_half_of_the_goods_does_not_raise_the_pd() -> None:
     values, y, _ = table()
     pd = 1 / (1 + np.exp(-margins(learnt(), values)))
@@ -88,8 +99,8 @@ def test_rows_of_one_supplier_count_once() -> None:
     values, y, _ = table()
     alone = learn(values, y, COLUMNS, seed=7, params=QUICK)
     monthly = learn(np.repeat(values, 3, axis=0), np.repeat(y, 3), COLUMNS, seed=7, groups=np.repeat(np.arange(ROWS), 3), params=QUICK)
-    assert "[min_data_in_leaf: 10]" in alone.fit.model_text
-    assert "[min_data_in_leaf: 30]" in monthly.fit.model_text
+    assert "[min_data_in_leaf: 5]" in alone.fit.model_text
+    assert "[min_data_in_leaf: 15]" in monthly.fit.model_text
 
 
 @pytest.mark.parametrize(
