@@ -41,12 +41,13 @@ def calibration(y: Values, pd: Values, *, bins: int = 10) -> Figure:
     figure, (axes,) = _axes(1)
     parts = [part for part in np.array_split(np.argsort(pd, kind="stable"), bins) if len(part)]
     mean = np.array([pd[part].mean() for part in parts])
-    low, rate, high = np.array([_wilson(y[part].sum(), len(part)) for part in parts]).T
-    floor = max(1e-4, float(mean.min()) / 3)
+    intervals = np.array([_wilson(y[part].sum(), len(part)) for part in parts]).T
+    floor = max(1e-4, min(float(mean.min()), float(intervals[2].min())) / 3)
+    low, rate, high = np.maximum(intervals, floor)
     axes.errorbar(
         mean,
-        np.maximum(rate, floor),
-        yerr=[np.maximum(rate, floor) - np.maximum(low, floor), high - np.maximum(rate, floor)],
+        rate,
+        yerr=[rate - low, high - rate],
         fmt="o",
         color=_MODEL,
         capsize=3,
