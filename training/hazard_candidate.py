@@ -135,7 +135,10 @@ def judge_candidate(
 
 
 def measures(y: Values, pd: Values) -> dict[str, float | None]:
-    """Return AUC, log loss, Brier, slope (None where the PDs separate good from bad), ECE, and the mean PD beside the bad rate."""
+    """Return AUC, log loss, Brier, slope, ECE, and the mean PD beside the bad rate.
+
+    The slope is None where the PDs are all alike or separate good from bad fully.
+    """
     slope: float | None
     try:
         slope = calibration_line(y, pd)[0]

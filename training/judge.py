@@ -1,10 +1,12 @@
 """How did the model do on as-of dates it could not know? Measures and plots of the test period."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from credit.errors import TrainingFailed
 from training.bundle import Scores, ScoringBundle
 from training.measures import auc, auc_standard_error, brier, calibration_line, ece, gini, ks, log_loss, psi
 
@@ -18,8 +20,13 @@ Values = NDArray[np.float64]
 
 
 def out_of_time(y: Values, scores: Scores, *, reference_points: Values) -> dict[str, float]:
-    """Return the measures of the test rows; ``reference_points`` are the training rows' scores, for the score's PSI."""
-    slope, intercept = calibration_line(y, scores.pd)
+    """Return the measures of the test rows; ``reference_points`` are the training rows' scores, for the score's PSI.
+
+    Slope and intercept are left out where no line is most likely: the PDs are all alike, or separate good from bad fully.
+    """
+    line: dict[str, float] = {}
+    with suppress(TrainingFailed):
+        line["calibration_slope"], line["calibration_intercept"] = calibration_line(y, scores.pd)
     edges = np.unique(np.quantile(reference_points, np.linspace(0, 1, PSI_BINS + 1)[1:-1]))
     return {
         "rows": float(len(y)),
@@ -32,8 +39,7 @@ def out_of_time(y: Values, scores: Scores, *, reference_points: Values) -> dict[
         "brier": brier(y, scores.pd),
         "log_loss": log_loss(y, scores.pd),
         "ece": ece(y, scores.pd),
-        "calibration_slope": slope,
-        "calibration_intercept": intercept,
+        **line,
         "score_psi": psi(_shares(reference_points, edges), _shares(scores.points, edges)),
     }
 

@@ -107,13 +107,14 @@ def ece(y: Values, pd: Values, *, bins: int = 10) -> float:
 def calibration_line(y: Values, pd: Values) -> tuple[float, float]:
     """Return slope and intercept of the outcomes on the log-odds of the PDs; 1 and 0 are best.
 
-    A slope below 1 says the PDs are too far apart (overfitted), above 1 too close together. Cox (1958).
+    A slope below 1 says the PDs are too far apart (overfitted), above 1 too close together, below 0 that more goods than bads have the
+    higher ones. Cox (1958). Raises `TrainingFailed` where the outcomes or the PDs are all alike, or the PDs separate good from bad fully.
     """
-    from training.calibrate import fit_calibration
+    from training.calibrate import likeliest_line
 
     _probabilities(y, pd)
-    line = fit_calibration(np.log(pd) - np.log1p(-pd), y)
-    return line.slope, line.intercept
+    intercept, slope = likeliest_line(np.column_stack([np.ones(len(pd)), np.log(pd) - np.log1p(-pd)]), y).tolist()
+    return slope, intercept
 
 
 def psi(reference_shares: Values, shares: Values, *, least: float = 1e-6) -> float:

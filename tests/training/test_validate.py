@@ -29,6 +29,7 @@ from training.bundle import ScoringBundle
 from training.pipeline import TrainResult
 from training.validate import Dossier, validate, write_dossier
 from training.validation.page import SECTIONS, render
+from training.validation.provenance import describe_data
 from training.validation.words import words
 
 pytestmark = pytest.mark.slow
@@ -195,6 +196,14 @@ def test_a_window_that_went_on_is_judged_whole_and_the_trained_one_apart(world: 
     assert windows["test"]["rows"] < windows["test_whole"]["rows"] == tested["rows"]
     assert not document["data"]["is_reproduced"]
     assert "not_reproduced" in {finding["code"] for finding in document["findings"]}
+
+
+def test_a_bank_whose_outcomes_the_pds_separate_fully_has_its_other_measures_compared(world: World, dossier: Dossier) -> None:
+    sample = dossier.sample
+    scores = dataclasses.replace(sample.scores, pd=np.where(sample.y == 1.0, 0.9, 0.01))
+    data = describe_data(world.result.bundle, world.tables, world.ledger, dataclasses.replace(sample, scores=scores))
+    assert {one["name"] for one in data["recomputed"]} == {"auc", "ks", "brier", "log_loss", "ece"}
+    assert not data["is_reproduced"]
 
 
 def test_a_bank_without_the_training_window_gets_no_challenger_and_is_told(world: World) -> None:

@@ -96,6 +96,10 @@ def test_pds_that_do_not_rank_a_group_have_no_slope_and_are_still_measured() -> 
     found = overall(y, pd, own(100), limits=LIMITS, seed=1)
     assert found["slope"].value is None
     assert found["auc"].value == 0.0
+    slope = overall(turned, pd, own(100), limits=LIMITS, seed=1)["slope"]
+    assert slope.value is not None
+    assert slope.high is not None
+    assert slope.high < 0
 
 
 def test_approval_by_hand() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import LianxinError
+from credit.errors import LianxinError, TrainingFailed
 from training.measures import auc, auc_standard_error, brier, calibration_line, ece, gini, ks, log_loss
 from training.validation.clusters import Estimate, interval, resample
 from training.validation.limits import Limits
@@ -21,7 +21,7 @@ BIASED: Final = frozenset({"ks", "ece"})
 def overall(y: Values, pd: Values, clusters: Rows, *, limits: Limits, seed: int) -> Mapping[str, Estimate]:
     """Return the measures of the test rows with intervals from suppliers drawn again.
 
-    A measure that is not defined (a slope where the PDs do not rank the outcomes) has no value.
+    A measure that is not defined (a slope where the PDs are all alike or separate good from bad) has no value.
     """
     names = ("auc", "gini", "ks", "brier", "log_loss", "ece", "slope", "intercept")
     values = _measured(y, pd)
@@ -71,7 +71,7 @@ def distribution(y: Values, points: Values, *, bins: int = 24) -> list[dict[str,
 def _measured(y: Values, pd: Values) -> Values:
     try:
         slope, intercept = calibration_line(y, pd)
-    except LianxinError:
+    except TrainingFailed:
         slope = intercept = float("nan")
     return np.array([auc(y, pd), gini(y, pd), ks(y, pd), brier(y, pd), log_loss(y, pd), ece(y, pd), slope, intercept])
 

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import LianxinError
+from credit.errors import TrainingFailed
 from features.ledger import Ledger
 from features.read import RawTables
 from training.bundle import ScoringBundle
@@ -72,12 +73,11 @@ def _window(sample: Sample, rows: Rows, said: Mapping[str, Any] | None) -> dict[
 def _recomputed(bundle: ScoringBundle, sample: Sample, judged: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Return the measures the bundle says of its test window beside those of the same rows here."""
     y, pd = sample.y[judged], sample.scores.pd[judged]
-    try:
-        slope, intercept = calibration_line(y, pd)
+    found: dict[str, float] = {}
+    if 0 < y.sum() < len(y):
         found = {"auc": auc(y, pd), "ks": ks(y, pd), "brier": brier(y, pd), "log_loss": log_loss(y, pd), "ece": ece(y, pd)}
-        found |= {"calibration_slope": slope, "calibration_intercept": intercept}
-    except LianxinError:
-        found = {}
+        with suppress(TrainingFailed):
+            found["calibration_slope"], found["calibration_intercept"] = calibration_line(y, pd)
     said = bundle.model.get("measures", {})
     return [
         {"name": name, "said": said[name], "found": value, "is_same": abs(said[name] - value) <= _TOLERANCE * max(1.0, abs(value))}
