@@ -66,7 +66,7 @@ def calibration(y: Values, pd: Values, *, bins: int = 10) -> Figure:
 def score_distribution(y: Values, points: Values, grade_bounds: Mapping[str, float]) -> Figure:
     """Draw the distribution of points of good and bad; ``grade_bounds`` holds the lowest points of each grade."""
     figure, (axes,) = _axes(1)
-    edges = np.linspace(points.min(), points.max(), 41)
+    edges = np.histogram_bin_edges(points, 40)  # also of points that are all alike, which have no span
     for outcome, colour, label in ((0.0, _GOOD, "good"), (1.0, _BAD, "bad")):
         axes.hist(points[y == outcome], bins=edges.tolist(), density=True, alpha=0.55, color=colour, label=label)
     top = axes.get_ylim()[1]

@@ -18,3 +18,10 @@ def test_a_tenth_of_any_bad_rate_is_drawn_between_its_ends(bads: int, mean_pd: f
     ends = drawn[2][0].get_segments()
     for rate, ((_, low), (_, high)) in zip(np.asarray(rates).tolist(), ends, strict=True):
         assert 0.0 < low <= rate <= high <= 1.0 + 1e-12
+
+
+def test_points_that_are_all_alike_are_one_bar_of_good_and_one_of_bad() -> None:
+    figure = plots.score_distribution(np.tile([0.0, 1.0], 50), np.full(100, 600.0), {"A": 600.0})
+    bars = [bar for bar in figure.axes[0].patches if bar.get_height() > 0.0]
+    assert len(bars) == 2
+    assert all(bar.get_x() <= 600.0 <= bar.get_x() + bar.get_width() for bar in bars)
