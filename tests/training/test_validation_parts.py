@@ -22,6 +22,7 @@ from training.validation.fairness import compare_groups
 from training.validation.limits import Limits, policy_in_force
 from training.validation.sensitivity import Rescorer, move_features, withhold_tables
 from training.validation.stability import Drift, feature_bins, score_bins, shares, stability_of
+from training.validation.tables import Column, cell
 from training.validation.weak_spots import find_weak_spots
 
 LIMITS = dataclasses.replace(Limits.from_policy(policy_in_force(date(2026, 1, 1))), bootstrap_draws=60)
@@ -174,6 +175,22 @@ def test_a_planted_weak_spot_is_found_and_confirmed_on_others() -> None:
     assert (cut.name, cut.is_above) == ("stars", False)
     assert cut.bound == pytest.approx(-0.8, abs=0.15)
     assert worst.gap == pytest.approx(0.2, abs=0.06)
+
+
+def test_a_weak_spot_of_missing_values_is_written_and_said() -> None:
+    generator = np.random.default_rng(2)
+    stars = np.where(own(2000) % 3 == 0, np.nan, generator.normal(size=2000))
+    pd = np.full(2000, 0.1)
+    y = (generator.random(2000) < np.where(np.isnan(stars), 0.5, pd)).astype(float)
+    ids = np.array([f"供应商{number}" for number in range(2000)])
+    found = find_weak_spots({"stars": stars}, y, pd, ids, own(2000), correlation=0.0, limits=LIMITS)
+    written = json.loads(encode({"spots": found}))["spots"]
+    assert written[0]["conditions"] == [{"name": "stars", "is_above": True, "bound": None, "with_missing": True}]
+    assert written[0]["is_confirmed"]
+    said = [str(cell(spot, Column("conditions", "conditions"))) for spot in written]
+    assert "stars is missing" in said[0]
+    assert "stars 缺失" in said[0]
+    assert all("stars is known" in words for words in said[1:])
 
 
 def test_where_nothing_is_wrong_hardly_anything_is_confirmed() -> None:

@@ -253,6 +253,8 @@ def _condition(condition: Row) -> Markup:
     if value:
         key = "is" if condition["is_above"] else "is_not"
         return both("condition", key, {"dimension": pair("dimension", name), "label": label_pair(value)})
+    if condition["bound"] is None:
+        return both("condition", "missing" if condition["with_missing"] else "known", {"name": name})
     filled = {"name": name, "bound": number(condition["bound"], "general")}
     told = both("condition", "above" if condition["is_above"] else "at_most", filled)
     return told + " " + both("condition", "or_missing") if condition["with_missing"] else told

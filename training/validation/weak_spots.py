@@ -22,12 +22,13 @@ _LEAST_SHARE = 0.05
 class Condition:
     """One cut on the way to a segment: ``name`` is at most, or above, ``bound``; missing values go where ``with_missing`` says.
 
-    For ``dimension=label`` the number is 1 where the row carries the label.
+    Without a bound the cut parts the values that are known from those that are missing. For ``dimension=label`` the number is 1 where
+    the row carries the label.
     """
 
     name: str
     is_above: bool
-    bound: float
+    bound: float | None
     with_missing: bool
 
 
@@ -134,9 +135,13 @@ def _paths(tree: DecisionTreeRegressor, names: Sequence[str]) -> dict[int, tuple
         if made.children_left[node] < 0:
             paths[node] = path
             continue
-        # float32 thresholds as the tree compares them; more digits would be noise.
-        name, bound = names[made.feature[node]], float(f"{made.threshold[node]:.7g}")
+        name, bound = names[made.feature[node]], _bound(float(made.threshold[node]))
         missing_left = bool(made.missing_go_to_left[node])
         waiting.append((int(made.children_left[node]), (*path, Condition(name, False, bound, missing_left))))
         waiting.append((int(made.children_right[node]), (*path, Condition(name, True, bound, not missing_left))))
     return paths
+
+
+def _bound(threshold: float) -> float | None:
+    """Return a threshold as the tree compares it, in float32: more digits would be noise; none where only missing values are above it."""
+    return float(f"{threshold:.7g}") if np.isfinite(threshold) else None
