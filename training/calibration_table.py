@@ -133,13 +133,15 @@ def _mean(value: float, of_rows: Values, cluster: NDArray[np.intp], z: float) ->
 
 
 def _line(design: Values, offset: Values, y: Values, cluster: NDArray[np.intp], z: float) -> list[Estimate]:
-    """Return the likeliest weights of a logistic line with intervals from the cluster sandwich."""
+    """Return the likeliest weights of a logistic line with intervals from the cluster sandwich; one cluster's are everything."""
     weights = likeliest_line(design, y, offset=offset)
-    p = 1.0 / (1.0 + np.exp(-(design @ weights + offset)))
+    p = 1.0 / (1.0 + np.exp(-np.clip(design @ weights + offset, -700.0, 700.0)))
     bread = np.linalg.inv((design * (p * (1.0 - p))[:, None]).T @ design)
     scores = np.column_stack([np.bincount(cluster, weights=column) for column in (design * (y - p)[:, None]).T])
     clusters = len(scores)
-    meat = scores.T @ scores * (clusters / max(1, clusters - 1))
+    if clusters < 2:
+        return [Estimate(float(w), -math.inf, math.inf) for w in weights]
+    meat = scores.T @ scores * (clusters / (clusters - 1))
     errors = np.sqrt(np.diag(bread @ meat @ bread))
     return [Estimate(float(w), float(w - z * e), float(w + z * e)) for w, e in zip(weights, errors, strict=True)]
 

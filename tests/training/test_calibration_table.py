@@ -52,6 +52,24 @@ def test_the_level_of_alike_pds_is_worked_out_by_hand() -> None:
     assert row.slope is None
 
 
+def test_one_supplier_alone_says_nothing_of_a_line() -> None:
+    y, pd = drawn(200)
+    row = calibration_by(y, pd, {}, suppliers=np.full(200, "供应商"))[0]
+    for estimate in (row.level, row.slope, row.intercept, row.bad_rate):
+        assert estimate is not None
+        assert (estimate.low, estimate.high) == (-math.inf, math.inf)
+
+
+def test_a_line_as_steep_as_the_pds_are_close_is_measured() -> None:
+    # Odds of 11 to 1 turn round within a thousandth of log-odds, and one row lies a whole step away.
+    log_odds = np.concatenate([np.repeat([0.0, 0.001], 12), [1.0]])
+    y = np.concatenate([np.arange(12) > 0, np.arange(12) == 0, [False]]).astype(np.float64)
+    row = calibration_by(y, 1.0 / (1.0 + np.exp(-log_odds)), {}, suppliers=each_alone(25))[0]
+    assert row.slope is not None
+    assert row.slope.value == pytest.approx(-2000.0 * math.log(11.0), rel=1e-6)
+    assert row.slope.low < row.slope.value < row.slope.high < 0.0
+
+
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = {"slope": 0, "level": 0, "bad_rate": 0}
     for seed in range(200):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from training import plots
 
@@ -22,6 +23,6 @@ def test_a_tenth_of_any_bad_rate_is_drawn_between_its_ends(bads: int, mean_pd: f
 
 def test_points_that_are_all_alike_are_one_bar_of_good_and_one_of_bad() -> None:
     figure = plots.score_distribution(np.tile([0.0, 1.0], 50), np.full(100, 600.0), {"A": 600.0})
-    bars = [bar for bar in figure.axes[0].patches if bar.get_height() > 0.0]
+    bars = [bar for bar in figure.axes[0].patches if isinstance(bar, Rectangle) and bar.get_height() > 0.0]
     assert len(bars) == 2
     assert all(bar.get_x() <= 600.0 <= bar.get_x() + bar.get_width() for bar in bars)

@@ -28,6 +28,9 @@ from tests.training import drawn
 from training.bundle import ScoringBundle
 from training.pipeline import TrainResult
 from training.validate import Dossier, validate, write_dossier
+from training.validation.challenger import challenge
+from training.validation.document import canonical
+from training.validation.limits import Limits, policy_in_force
 from training.validation.page import SECTIONS, render
 from training.validation.provenance import describe_data
 from training.validation.words import words
@@ -204,6 +207,18 @@ def test_a_bank_whose_outcomes_the_pds_separate_fully_has_its_other_measures_com
     data = describe_data(world.result.bundle, world.tables, world.ledger, dataclasses.replace(sample, scores=scores))
     assert {one["name"] for one in data["recomputed"]} == {"auc", "ks", "brier", "log_loss", "ece"}
     assert not data["is_reproduced"]
+
+
+def test_a_bank_whose_rows_have_no_value_at_all_still_gets_its_challenger(world: World, dossier: Dossier) -> None:
+    sample, bundle = dossier.sample, world.result.bundle
+    values = sample.frame.values.copy()
+    values[sample.test] = np.nan
+    alike = dataclasses.replace(sample, frame=dataclasses.replace(sample.frame, values=values), scores=bundle.score(values[sample.test]))
+    found = challenge(bundle, alike, Limits.from_policy(policy_in_force(sample.last_day)))
+    assert found["points"]["correlation"] is None
+    assert found["challenger"]["auc"] == 0.5
+    page = render({**dossier.document, "challenger": canonical({"challenger": found})["challenger"]}, dossier.sha256)
+    assert "Their scores correlate at –." in page
 
 
 def test_a_bank_without_the_training_window_gets_no_challenger_and_is_told(world: World) -> None:

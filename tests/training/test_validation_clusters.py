@@ -112,6 +112,12 @@ def test_a_draw_without_a_value_is_no_number_and_too_many_of_them_give_no_interv
     assert interval(1.0, np.empty(0), level=0.95) == (None, None)
 
 
+def test_one_supplier_drawn_again_is_no_certainty() -> None:
+    draws = resample(lambda rows: np.array([float(len(rows)), 1.0]), np.zeros(5, dtype=np.intp), draws=20, seed=1)
+    assert draws.shape == (20, 2)
+    assert interval(5.0, draws[:, 0], level=0.95) == (None, None)
+
+
 @given(value=st.floats(0, 1), seed=st.integers(0, 99), is_biased=st.booleans())
 def test_an_interval_holds_its_value(value: float, seed: int, is_biased: bool) -> None:
     low, high = interval(value, np.random.default_rng(seed).random(100), level=0.95, is_biased=is_biased)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credit.errors import LianxinError
 from training.bundle import ScoringBundle
@@ -13,6 +14,8 @@ from training.validation.discrimination import curve, estimate
 from training.validation.limits import Limits
 from training.validation.sample import Sample
 from training.woe import Scorecard, fit_scorecard
+
+Values = NDArray[np.float64]
 
 
 def challenge(bundle: ScoringBundle, sample: Sample, limits: Limits) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def challenge(bundle: ScoringBundle, sample: Sample, limits: Limits) -> dict[str
         "points": {
             "champion_mean": float(sample.scores.points.mean()),
             "challenger_mean": float(-theirs.mean()),
-            "correlation": float(np.corrcoef(sample.scores.points, -theirs)[0, 1]),
+            "correlation": _correlation(sample.scores.points, -theirs),
         },
         "roc": curve(y, theirs),
     }
@@ -71,7 +74,14 @@ def _features(card: Scorecard) -> list[dict[str, Any]]:
     ]
 
 
-def _clustered_error(sample: Sample, theirs: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float | None:
+def _correlation(ours: Values, theirs: Values) -> float | None:
+    """Return the correlation of two scores, None where one of them is the same for all."""
+    if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return None
+    return float(np.corrcoef(ours, theirs)[0, 1])
+
+
+def _clustered_error(sample: Sample, theirs: Values) -> float | None:
     try:
         return auc_difference(sample.y, sample.scores.pd, theirs, sample.clusters).standard_error
     except LianxinError:

@@ -74,7 +74,7 @@ def design_effect(clusters: Rows, correlation: float) -> float:
 
 
 def resample(statistic: Callable[[Rows], Values], clusters: Rows, *, draws: int, seed: int) -> Values:
-    """Return a statistic of rows drawn again, whole suppliers with replacement, shape (draws, k).
+    """Return a statistic of rows drawn again, whole suppliers with replacement, shape (draws, k); NaN where there is one supplier alone.
 
     Parameters
     ----------
@@ -92,6 +92,9 @@ def resample(statistic: Callable[[Rows], Values], clusters: Rows, *, draws: int,
     """
     order = np.argsort(clusters, kind="stable")
     _, starts, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
+    if len(sizes) < 2:
+        # Drawn again it is itself, which would look like certainty.
+        return np.full((draws, len(statistic(order))), np.nan)
     generator = np.random.default_rng(seed)
     found: list[Values | None] = []
     for _ in range(draws):
