@@ -19,7 +19,7 @@ from features.simulate import simulate
 from training.dataset import ModelFrame, assemble
 from training.fit import Fit, fit_booster
 from training.labels import first_day_seen, label_outcomes, last_day_seen
-from training.params import CANDIDATES
+from training.params import candidates
 from training.pipeline import outcome_as_ofs
 from training.recipe import rows_per_group
 from training.settings import SEED, TrainSettings
@@ -69,7 +69,7 @@ def grown(frame: ModelFrame, split: Split, settings: TrainSettings, threads: int
         names=frame.names,
         directions=directions(),
         fold=split.fold,
-        candidates=CANDIDATES if settings.params is None else (settings.params,),
+        candidates=candidates(settings.params),
         seed=SEED,
         threads=threads,
         group_size=rows_per_group(frame.supplier_ids[split.train]),

@@ -9,7 +9,7 @@ with the standard error of the mean difference; then mean ranks over the tables.
 a file that was stopped; `--read` sums saved files up without fitting, so that tables and scorers can be run one by one. Where folds are
 missing it says which, compares on those that are there, and gives no rank. Peers need the extra `bench`; those not installed are left out.
 
-The choice of the recipe must not look at these folds (docs/decisions/0012). Out of time: `python -m benchmarks.olist_model` (a real
+The choice of the recipe must not look at these folds (docs/decisions/0012, 0018). Out of time: `python -m benchmarks.olist_model` (a real
 marketplace) and `python -m benchmarks.platform` (simulated, against the true PD), which train by the same recipe.
 """
 

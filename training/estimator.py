@@ -17,7 +17,7 @@ from credit.errors import OutOfRange
 from credit.scale import Scale
 from training.calibrate import fit_calibration
 from training.fit import fit_booster
-from training.params import CANDIDATES, BoosterParams
+from training.params import BoosterParams, candidates
 from training.recipe import rows_per_group, stratified_folds
 from training.scorer import Calibration, Scorer, Scores
 
@@ -30,14 +30,14 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     params : BoosterParams, optional
-        How the trees grow; by default the product's recipe, which is for hundreds of rows or more.
+        How the trees grow; by default the folds choose as in the product's recipe, which is for hundreds of rows or more.
     monotonic_cst : sequence of int, optional
         Per feature +1 where risk must not fall as the value rises, -1 where it must not rise, 0 where neither; by default 0.
     calibrated : bool
         Fit the affine map of the log-odds out of fold. Without it the margins stand as they are, for rows too few or too easy to
         calibrate on.
     folds : int
-        Folds that choose the number of trees and give the margins to calibrate on.
+        Folds that choose parameters and number of trees and give the margins to calibrate on.
     random_state : int
         Seed of folds and trees.
     threads : int
@@ -114,11 +114,12 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             directions=directions,
             fold=stratified_folds(bad, owners, seed=self.random_state, folds=self.folds),
             group_size=rows_per_group(owners),
-            candidates=CANDIDATES if self.params is None else (self.params,),
+            candidates=candidates(self.params),
             seed=self.random_state,
             threads=self.threads,
         )
         self.calibration_ = fit_calibration(fit.margins_out_of_fold, bad) if self.calibrated else Calibration(slope=1.0, intercept=0.0)
+        self.params_ = fit.params
         self.model_text_ = fit.model_text
         self._scorer = Scorer.from_text(fit.model_text, self.calibration_, Scale())
         return self

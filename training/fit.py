@@ -29,7 +29,8 @@ STEP = 10
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A fitted booster as text, its parameters, its number of trees, and for each training row the margin of a booster that never
-    saw the row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees.
+    saw the row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees; ``tried`` says what
+    the folds made of every candidate, in the order given.
     """
 
     model_text: str
@@ -37,6 +38,19 @@ class Fit:
     rounds: int
     margins_out_of_fold: NDArray[np.float64]
     log_loss_by_step: tuple[float, ...]
+    tried: tuple["Tried", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Parameters the folds could have chosen: the best number of trees with them, and the folds' log loss after calibration there.
+
+    No log loss where no calibration keeps the order of the margins.
+    """
+
+    params: BoosterParams
+    rounds: int
+    log_loss: float | None
 
 
 def fit_booster(
@@ -96,11 +110,11 @@ def fit_booster(
     text = re.sub(r"(?m)^\[num_threads: \d+\]$", "[num_threads: 1]", final.model_to_string())
     if re.search(r"(?m)^split_feature=\d", text) is None:
         raise TrainingFailed("no tree could be grown: the rows are too few or no feature varies")
-    return Fit(text, best.params, best.rounds, best.margins, best.losses)
+    return Fit(text, best.params, best.rounds, best.margins, best.losses, tuple(one.summary for one in tried))
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _Grown:
     """What the folds make of one set of parameters: the best number of rounds, the margins out of fold there, and every step's log loss."""
 
     params: BoosterParams
@@ -109,6 +123,12 @@ class _Tried:
     rounds: int
     margins: NDArray[np.float64]
     losses: tuple[float, ...]
+
+    @property
+    def summary(self) -> Tried:
+        """What is told of it."""
+        lowest = min(self.losses)
+        return Tried(self.params, self.rounds, lowest if np.isfinite(lowest) else None)
 
 
 def _grow_in_folds(
@@ -119,7 +139,7 @@ def _grow_in_folds(
     y: NDArray[np.float64],
     fold: NDArray[np.intp],
     progress: Progress | None,
-) -> _Tried:
+) -> _Grown:
     folds = [
         (lgb.Booster({**settings}, data.subset(np.flatnonzero(fold != k).tolist())), np.flatnonzero(fold == k)) for k in np.unique(fold)
     ]
@@ -138,7 +158,7 @@ def _grow_in_folds(
         elif start + grown - best >= params.patience:
             break
         _say(progress, "choose the number of trees", start + grown, params.max_rounds)
-    return _Tried(params, settings, data, best, kept, tuple(losses))
+    return _Grown(params, settings, data, best, kept, tuple(losses))
 
 
 def _grow(booster: lgb.Booster, rounds: int) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from credit.errors import OutOfRange
 from training.calibrate import CalibrationPolicy, calibrate, likeliest_line
 from training.fit import Progress
-from training.params import BoosterParams
+from training.params import LIGHTLY_SHRUNK, BoosterParams
 from training.recipe import Columns, learn, rows_per_group
 from training.scorer import Calibration
 from training.term_structure import MONTH, MONTHS
@@ -143,8 +143,10 @@ def learn_hazard(
         Shape (n, f), NaN where missing, and the catalogue of the f columns.
     default_month, months_seen
         As `periods_of`.
-    seed, groups, fold, params, threads, progress
+    seed, groups, fold, threads, progress
         As `training.recipe.learn`, of the n rows.
+    params
+        By default `training.params.LIGHTLY_SHRUNK`: the rows are months of the same few bads.
     survivors
         Share of the months without default to learn from, above 0 and at most 1, drawn by the seed; those with default count all. A
         row's months say nearly the same, and time and memory go with their number.
@@ -169,7 +171,7 @@ def learn_hazard(
         seed=seed,
         groups=owners[periods.row],
         fold=None if fold is None else fold[periods.row],
-        params=params,
+        params=params or LIGHTLY_SHRUNK,
         threads=threads,
         progress=progress,
     )

@@ -15,7 +15,6 @@ from training.fit import Progress
 from training.hazard import calibrate_months, learn_hazard, month_of_default
 from training.measures import auc, brier, calibration_line, ece, log_loss
 from training.monotone import prove
-from training.params import BoosterParams
 from training.recipe import Columns
 from training.rival import paired_differences
 from training.settings import TrainSettings
@@ -83,7 +82,7 @@ def learn_candidate(
         seed=seed,
         groups=frame.supplier_ids[rows],
         fold=folds_by_supplier(frame.supplier_ids[rows], settings.split.folds),
-        params=settings.params or BoosterParams(),
+        params=settings.params,
         survivors=SURVIVORS,
         threads=threads,
         progress=progress,

@@ -1,4 +1,4 @@
-"""How a booster grows: slowly, small trees, for few bads among rows that depend on each other, or more calmly where there are many."""
+"""How a booster grows: slowly, in small trees, for few bads among rows that depend on each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class BoosterParams:
     prior_groups
         A leaf's value is shrunk as if so many more groups of average risk lay in it.
     leaf_budget
-        Leaves of all trees together; by LightGBM one row's contributions cost about 105 ns per leaf.
+        Leaves of all trees together; one row's contributions cost about 20 ns per leaf by tables, 110 by LightGBM (docs/decisions/0017).
     patience
         Rounds without a better log loss after which no more are tried.
     """
@@ -93,8 +93,13 @@ class BoosterParams:
         }
 
 
-CANDIDATES = (
-    BoosterParams(),
-    BoosterParams(learning_rate=0.02, max_depth=6, num_leaves=24, prior_groups=50.0, goods_fraction=0.6, leaf_budget=9600),
-)
-"""The recipe's two ways, finer and calmer; the folds of a table choose. The calmer one wins where there are thousands of bad groups."""
+LIGHTLY_SHRUNK = BoosterParams()
+STRONGLY_SHRUNK = BoosterParams(learning_rate=0.02, max_depth=6, num_leaves=24, prior_groups=50.0, goods_fraction=0.6, leaf_budget=9600)
+CANDIDATES = (LIGHTLY_SHRUNK, STRONGLY_SHRUNK)
+"""The recipe's two ways to grow, between which a table's folds choose: a leaf's value is drawn to the average by the weight of five
+groups, or of fifty with deeper trees and smaller steps (docs/decisions/0018)."""
+
+
+def candidates(params: BoosterParams | None) -> tuple[BoosterParams, ...]:
+    """Return what the folds choose from: the given parameters alone, or where none are given `CANDIDATES`."""
+    return CANDIDATES if params is None else (params,)

@@ -344,6 +344,7 @@ def _describe(
             "weight": settings.anchor.weight,
         },
         "params": {**asdict(fit.params), "seed": seed, "rounds": fit.rounds},
+        "candidates": [asdict(one) for one in fit.tried],
         "lightgbm": version("lightgbm"),
     }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from credit.errors import OutOfRange, TrainingFailed
 from training.calibrate import fit_calibration
 from training.fit import Fit, Progress, fit_booster
-from training.params import CANDIDATES, BoosterParams
+from training.params import BoosterParams, candidates
 from training.scorer import Calibration
 
 
@@ -106,11 +106,16 @@ def learn(
         apart=columns.apart,
         fold=stratified_folds(y, owners, seed=seed) if fold is None else fold,
         group_size=rows_per_group(owners),
-        candidates=CANDIDATES if params is None else (params,),
+        candidates=candidates(params),
         seed=seed,
         threads=threads,
         progress=progress,
     )
+    if all(one.log_loss is None for one in fit.tried):
+        raise TrainingFailed(
+            "no calibration keeps the order of the margins out of fold: the columns say nothing of rows that were not learnt from; "
+            "bring more rows or other columns"
+        )
     return Learned(fit, fit_calibration(fit.margins_out_of_fold, y))
 
 

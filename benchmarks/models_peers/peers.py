@@ -1,7 +1,8 @@
 """What others would fit: each peer learns from a table and returns the log-odds of bad of other rows.
 
 No peer has directions. XGBoost and CatBoost choose their number of trees by early stopping on a fifth of the rows and are then fitted
-on all; tuned LightGBM is chosen by Optuna over three folds; scorecard and EBM are as their libraries come. One thread each.
+on all; tuned LightGBM is chosen by Optuna over three folds; scorecard and EBM are as their libraries come. Where a borrower has several
+rows, they lie on one side of every such split, EBM's bags too. One thread each.
 """
 
 import warnings
@@ -13,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.models_peers.tables import CreditTable
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 Peer = Callable[[CreditTable, Floats, int], Floats]
 """Of the rows to learn from, the values of the rows to judge, and the seed."""
 
@@ -52,7 +54,7 @@ def lightgbm_tuned(train: CreditTable, values: Floats, seed: int) -> Floats:
     optuna = import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data = _binned(train)
-    folds = list(StratifiedKFold(3, shuffle=True, random_state=seed).split(train.values, train.y))
+    folds = _folds(train, 3, seed)
 
     def loss(trial: Any) -> float:
         settings = {
@@ -133,7 +135,7 @@ def ebm(train: CreditTable, values: Floats, seed: int) -> Floats:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Missing values detected")
         model = glassbox.ExplainableBoostingClassifier(feature_names=list(train.names), feature_types=kinds, random_state=seed, n_jobs=1)
-        model.fit(train.values, train.y)
+        model.fit(train.values, train.y, bags=_bags(train, seed, model.outer_bags))
         return np.asarray(model.decision_function(values), dtype=np.float64)
 
 
@@ -162,7 +164,24 @@ def _binned(train: CreditTable) -> Any:
     return lightgbm.Dataset(train.values, train.y, categorical_feature=list(train.categorical), free_raw_data=False, params=settings)
 
 
-def _a_fifth(train: CreditTable, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _folds(train: CreditTable, folds: int, seed: int) -> list[tuple[Ints, Ints]]:
+    kind = StratifiedKFold if train.groups is None else StratifiedGroupKFold
+    return list(kind(folds, shuffle=True, random_state=seed).split(train.values, train.y, train.groups))
+
+
+def _bags(train: CreditTable, seed: int, bags: int) -> npt.NDArray[np.int8] | None:
+    """EBM's bags, shape (n, bags): 1 to learn, -1 to stop early, a seventh of the borrowers; None leaves its own choice of rows."""
+    if train.groups is None:
+        return None
+    made = np.ones((len(train.y), bags), dtype=np.int8)
+    for place in range(bags):
+        made[_folds(train, 7, seed + place)[0][1], place] = -1
+    return made
+
+
+def _a_fifth(train: CreditTable, seed: int) -> tuple[Ints, Ints]:
+    if train.groups is not None:
+        return _folds(train, 5, seed)[0]
     learn, check = train_test_split(np.arange(len(train.y)), test_size=0.2, stratify=train.y, random_state=seed)
     return np.asarray(learn), np.asarray(check)
 

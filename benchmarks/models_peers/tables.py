@@ -17,21 +17,28 @@ import pandas as pd
 from benchmarks.real_data import real_data_folder
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class CreditTable:
-    """One row per borrower: ``values`` of shape (n, f), NaN where missing, categories as codes; ``y`` is 1 for bad."""
+    """Rows to learn from or to judge.
+
+    ``values`` of shape (n, f), NaN where missing, categories as codes; ``y`` is 1 for bad; ``groups`` says whose row each is, None where
+    each is a borrower's only one.
+    """
 
     values: Floats
     y: Floats
     names: tuple[str, ...]
     directions: tuple[int, ...]
     categorical: tuple[int, ...] = ()
+    groups: Ints | None = None
 
-    def rows(self, chosen: npt.NDArray[np.intp]) -> "CreditTable":
+    def rows(self, chosen: Ints) -> "CreditTable":
         """Return the table of the chosen rows."""
-        return CreditTable(self.values[chosen], self.y[chosen], self.names, self.directions, self.categorical)
+        groups = None if self.groups is None else self.groups[chosen]
+        return CreditTable(self.values[chosen], self.y[chosen], self.names, self.directions, self.categorical, groups)
 
 
 def taiwan(folder: Path) -> CreditTable:

@@ -64,10 +64,10 @@ def test_probabilities_are_calibrated_on_rows_it_has_not_seen(fitted: LianxinCla
 
 def test_it_goes_through_a_search_and_a_copy(fitted: LianxinClassifier) -> None:
     values, y, _ = drawn.rows(1200, seed=34)
-    quick = BoosterParams(learning_rate=0.2, leaf_budget=12 * 20)
+    quick = BoosterParams(learning_rate=0.2, leaf_budget=16 * 20)
     scored = cross_val_score(LianxinClassifier(params=quick), values, y, cv=StratifiedKFold(2), scoring="roc_auc")
     assert (scored > 0.6).all()
-    options = {"params": [quick, BoosterParams(learning_rate=0.05, leaf_budget=12 * 20)]}
+    options = {"params": [quick, BoosterParams(learning_rate=0.05, leaf_budget=16 * 20)]}
     found = GridSearchCV(LianxinClassifier(), options, cv=2, scoring="neg_log_loss").fit(values, y)
     assert found.best_params_["params"] in options["params"]
     rows = frame(50)

@@ -66,8 +66,8 @@ def test_the_number_of_trees_is_the_best_after_calibration() -> None:
 
 
 def test_the_folds_choose_between_candidates_whatever_their_order() -> None:
-    # Two trees' worth of leaves learn next to nothing, shrunk by a million suppliers nothing at all.
-    hasty = dataclasses.replace(QUICK, leaf_budget=24)
+    # Two trees learn next to nothing, shrunk by a million suppliers nothing at all.
+    hasty = dataclasses.replace(QUICK, leaf_budget=32)
     deaf = dataclasses.replace(QUICK, prior_groups=1e6, leaf_budget=120)
     for candidates in ((QUICK, hasty, deaf), (deaf, hasty, QUICK)):
         found = fit_best(candidates)
@@ -75,6 +75,14 @@ def test_the_folds_choose_between_candidates_whatever_their_order() -> None:
         assert found.model_text == fit().model_text
         assert found.margins_out_of_fold.tobytes() == fit().margins_out_of_fold.tobytes()
         assert min(found.log_loss_by_step) < min(fit(params=hasty).log_loss_by_step)
+
+
+def test_what_the_folds_made_of_every_candidate_is_told() -> None:
+    hasty = dataclasses.replace(QUICK, leaf_budget=32)
+    found, alone = fit_best((hasty, QUICK)), fit(params=hasty)
+    assert [one.params for one in found.tried] == [hasty, QUICK]
+    assert found.tried[0] == alone.tried[0]
+    assert (found.tried[1].rounds, found.tried[1].log_loss) == (found.rounds, min(found.log_loss_by_step))
 
 
 def test_of_equal_candidates_the_first_is_taken() -> None:

@@ -1,9 +1,14 @@
 import dataclasses
+import re
 
+import lightgbm as lgb
+import numpy as np
 import pytest
 
 from credit.errors import OutOfRange
-from training.params import CANDIDATES, BoosterParams
+from credit.scale import Scale
+from training.params import LIGHTLY_SHRUNK, STRONGLY_SHRUNK, BoosterParams, candidates
+from training.scorer import Calibration, Kernel, Scorer
 
 PARAMS = BoosterParams()
 
@@ -36,8 +41,23 @@ def test_the_leaf_budget_bounds_the_number_of_trees() -> None:
         dataclasses.replace(PARAMS, leaf_budget=15)
 
 
-def test_the_finer_way_comes_first_and_the_calmer_one_leans_more_on_the_average() -> None:
-    finer, calmer = CANDIDATES
-    assert finer == PARAMS
-    assert calmer.prior_groups > finer.prior_groups
-    assert calmer.learning_rate < finer.learning_rate
+def test_where_no_parameters_are_given_the_folds_choose_between_two() -> None:
+    assert candidates(None) == (LIGHTLY_SHRUNK, STRONGLY_SHRUNK)
+    assert candidates(STRONGLY_SHRUNK) == (STRONGLY_SHRUNK,)
+    assert LIGHTLY_SHRUNK == PARAMS
+    assert STRONGLY_SHRUNK.prior_groups > LIGHTLY_SHRUNK.prior_groups
+
+
+@pytest.mark.parametrize("params", candidates(None))
+def test_a_model_that_uses_up_its_budget_is_explained_by_tables(params: BoosterParams) -> None:
+    """So that its row costs a fifth of what LightGBM's own contributions cost."""
+    generator = np.random.default_rng(3)
+    values = generator.normal(size=(3000, 8))
+    y = (generator.random(3000) < 0.3).astype(np.float64)
+    settings = params.for_lightgbm(directions=[0] * 8, bad_rate=0.3, group_size=1.0, seed=1, threads=1)
+    booster = lgb.train(settings, lgb.Dataset(values, y, params=dict(settings)), params.max_rounds)
+    text = booster.model_to_string()
+    leaves = [int(found) for found in re.findall(r"(?m)^num_leaves=(\d+)$", text)]
+    assert 0.9 * params.leaf_budget < sum(leaves) <= params.leaf_budget
+    scorer = Scorer.from_text(text, Calibration(1.0, 0.0), Scale())
+    assert scorer.kernel is Kernel.TABLES

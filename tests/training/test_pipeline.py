@@ -5,6 +5,7 @@ import json
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,12 +17,16 @@ from features.read import RawTables
 from features.simulate import simulate
 from tests.training.releases import NOW, dossier, promoted
 from tests.training.settings import QUICK
+from training import params, pipeline
 from training.anchor import Anchor
 from training.bundle import ScoringBundle
+from training.disagreement import Disagreement, measure_disagreement
 from training.hazard_candidate import learn_candidate, months_of_default
 from training.measures import auc
+from training.params import BoosterParams
 from training.pipeline import TrainResult, train
 from training.promotion import find_candidate
+from training.reason_stability import GrownFrom
 from training.term_structure import HazardModel, HazardScorer
 from training.track import read_document
 
@@ -59,6 +64,36 @@ def test_training_twice_gives_the_same_hash_with_one_thread_and_two(
     again = train(folder, home=tmp_path / "mlruns", settings=QUICK, tables=tables, ledger=ledger, threads=2)
     assert again.bundle.content_hash == trained.bundle.content_hash
     assert again.run_id != trained.run_id
+
+
+def test_intervals_reasons_and_the_bundle_rest_on_the_parameters_the_folds_chose(
+    platform: tuple[Path, RawTables, Ledger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, tables, ledger = platform
+    assert QUICK.params is not None
+    deaf = dataclasses.replace(QUICK.params, prior_groups=1e6)
+    monkeypatch.setattr(params, "CANDIDATES", (deaf, QUICK.params))
+    used: list[BoosterParams] = []
+
+    def disagreement(*args: Any, **named: Any) -> Disagreement:
+        used.append(named["params"])
+        return measure_disagreement(*args, **named)
+
+    def grown(*args: Any) -> GrownFrom:
+        used.append(args[4])
+        return GrownFrom(*args)
+
+    monkeypatch.setattr(pipeline, "measure_disagreement", disagreement)
+    monkeypatch.setattr(pipeline, "GrownFrom", grown)
+    settings = dataclasses.replace(QUICK, params=None)
+    result = train(folder, home=tmp_path / "mlruns", settings=settings, tables=tables, ledger=ledger, refits=2)
+    assert used == [QUICK.params] * 2
+    assert result.fit.params == QUICK.params
+    said = result.bundle.model
+    assert said["params"].items() >= dataclasses.asdict(QUICK.params).items()
+    assert [one["params"]["prior_groups"] for one in said["candidates"]] == [1e6, QUICK.params.prior_groups]
+    assert said["candidates"][1]["rounds"] == said["params"]["rounds"] == result.fit.rounds
+    assert said["candidates"][0]["log_loss"] is None or said["candidates"][0]["log_loss"] > said["candidates"][1]["log_loss"]
 
 
 def test_a_training_beside_a_champion_is_compared_with_it_on_the_same_rows(

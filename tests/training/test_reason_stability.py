@@ -10,7 +10,7 @@ from training.fit import Fit, fit_booster
 from training.params import BoosterParams
 from training.reason_stability import GrownFrom, ReasonStability, Survival, _survival, newest_rows, reason_stability
 
-PARAMS = BoosterParams(learning_rate=0.1, feature_fraction=1.0, leaf_budget=12 * 40)
+PARAMS = BoosterParams(learning_rate=0.1, feature_fraction=1.0, leaf_budget=16 * 40)
 ROUNDS = 40
 FACTORS = [factor_of(entry) for entry in drawn.catalog()]
 

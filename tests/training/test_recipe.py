@@ -63,7 +63,7 @@ def test_by_default_the_folds_choose_between_the_two_ways() -> None:
     assert (learned.fit.model_text, learned.calibration) == (best.fit.model_text, best.calibration)
 
 
-def test_seeing_half_of_the_goods_does_not_raise_the_pd() -> None:
+def test_seeing_a_part_of_the_goods_does_not_raise_the_pd() -> None:
     values, y, _ = table()
     pd = 1 / (1 + np.exp(-margins(learnt(), values)))
     assert pd.mean() == pytest.approx(y.mean(), abs=0.01)
@@ -93,6 +93,19 @@ def test_rows_of_one_supplier_stay_in_one_fold_and_bad_suppliers_are_dealt_out()
     fold_of = np.array([fold[groups == group][0] for group in range(200)])
     counts = np.bincount(fold_of[bad], minlength=5)
     assert counts.max() - counts.min() <= 1
+
+
+def test_columns_that_say_nothing_are_refused_in_plain_words() -> None:
+    generator = np.random.default_rng(0)
+    refused = 0
+    for seed in range(6):
+        values, y = generator.normal(size=(120, 2)), (np.arange(120) % 4 == 0).astype(np.float64)
+        try:
+            learn(values, y, Columns(("a", "b"), (0, 0)), seed=seed, params=dataclasses.replace(QUICK, leaf_budget=32))
+        except TrainingFailed as failed:
+            refused += 1
+            assert "the columns say nothing of rows that were not learnt from" in str(failed)
+    assert refused
 
 
 def test_rows_of_one_supplier_count_once() -> None:

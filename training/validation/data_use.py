@@ -24,6 +24,7 @@ def describe_model(bundle: ScoringBundle) -> dict[str, Any]:
         "tested_on": bundle.model["tested_on"],
         "outcome": bundle.model["outcome"],
         "params": bundle.model.get("params"),
+        "candidates": bundle.model.get("candidates", []),
         "policies": bundle.model.get("policies"),
         "calibration": {"slope": bundle.calibration.slope, "intercept": bundle.calibration.intercept},
         "scale": {"base_score": bundle.scale.base_score, "base_odds": bundle.scale.base_odds, "pdo": bundle.scale.pdo},
