@@ -57,7 +57,10 @@ def measure_disagreement(
     for part in (folds[:half], folds[half : 2 * half]):
         own = np.flatnonzero(np.isin(fold, part))
         if not 0 < y[own].sum() < len(own):
-            raise TrainingFailed(f"intervals need good and bad rows in every fold, found {int(y[own].sum())} bad of {len(own)}")
+            raise TrainingFailed(
+                "intervals need good and bad rows on either side of the suppliers they compare, "
+                f"found {int(y[own].sum())} bad of {len(own)} on one: bring more suppliers that went bad"
+            )
         bad_rate = float(np.mean(y[own]))
         settings = params.for_lightgbm(directions=directions, bad_rate=bad_rate, group_size=group_size, seed=seed, threads=threads)
         data = lgb.Dataset(values[own], y[own], feature_name=list(names), params=dict(settings))

@@ -81,7 +81,10 @@ def split_out_of_time(frame: ModelFrame, policy: SplitPolicy) -> Split:
     for side, rows in (("training side", train), ("test period", test)):
         bads = int(frame.y[rows].sum())
         if min(bads, len(rows) - bads) < policy.min_bads:
-            raise NotEnoughHistory(f"the {side} has {bads} bad rows of {len(rows)}; it needs {policy.min_bads} bad and as many good ones")
+            raise NotEnoughHistory(
+                f"the {side} has {bads} bad rows of {len(rows)}; it needs {policy.min_bads} bad and as many good ones: "
+                "bring more suppliers or a longer history"
+            )
     return Split(
         train=train,
         fold=folds_by_supplier(frame.supplier_ids[train], policy.folds),

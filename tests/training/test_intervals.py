@@ -147,6 +147,14 @@ def test_a_model_without_the_features_has_no_thin_files() -> None:
     assert not dataclasses.replace(intervals(), names=NAMES).is_thin([0.0] * FEATURES)
 
 
+def test_a_side_without_bads_is_refused_with_what_to_bring() -> None:
+    values, _, _ = rows(200)
+    fold = np.arange(200) % 5
+    y = ((fold == 4) & (np.arange(200) < 100)).astype(np.float64)
+    with pytest.raises(TrainingFailed, match="0 bad of 80 on one: bring more suppliers that went bad"):
+        measure_disagreement(values, y, names=NAMES, directions=DIRECTIONS, fold=fold, params=BoosterParams(), rounds=5, seed=1, threads=1)
+
+
 def test_two_folds_are_too_few() -> None:
     values, y, _ = rows(200)
     with pytest.raises(TrainingFailed, match="three folds"):
