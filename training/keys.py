@@ -26,7 +26,9 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise BundleInvalid(f"the signing key {path} must be readable by its owner alone: chmod 600 it")
         found = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise BundleInvalid(f"the signing key {path} cannot be read ({error.strerror}): name the file of a private key") from error
+    except (ValueError, TypeError) as error:
         raise BundleInvalid(f"the signing key {path} must be an Ed25519 private key in PEM without password") from error
     if not isinstance(found, Ed25519PrivateKey):
         raise BundleInvalid(f"the signing key {path} must be Ed25519, found {type(found).__name__}")

@@ -186,3 +186,9 @@ def test_the_shadow_says_how_far_the_challenger_is(watched: Watched) -> None:
     assert same["points_difference"]["least"] == same["points_difference"]["most"] == 0.0
     assert same["rank_correlation"] == pytest.approx(1.0)
     assert sum(sum(row.values()) for row in same["migrations"].values()) == same["suppliers"]
+
+
+def test_a_shadow_before_the_first_day_is_refused(watched: Watched) -> None:
+    _, ledger, bundle = watched
+    with pytest.raises(NotEnoughHistory, match=f"the first day of the data is {ledger.first_day}: ask for a later day"):
+        score_both(bundle, bundle, ledger, date(2012, 1, 1))

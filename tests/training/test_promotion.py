@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from credit.errors import ApprovalInvalid, GateFailed, TrainingFailed
+from credit.errors import ApprovalInvalid, BundleInvalid, GateFailed, TrainingFailed
 from tests.training import drawn
 from tests.training.releases import APPROVER, NOW, approval, block, dossier, enlist, promoted, record
 from training.approval import Approval, sign_statement
@@ -290,3 +290,13 @@ def test_a_file_that_is_no_approval_is_refused(tmp_path: Path, text: str) -> Non
 def test_an_approval_is_read_as_it_was_written(case: Case, tmp_path: Path) -> None:
     (tmp_path / "approval.json").write_bytes(dump_json(case.signed.to_json()))
     assert Approval.read(tmp_path / "approval.json") == case.signed
+
+
+def test_a_key_that_is_not_there_is_told_from_one_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BundleInvalid, match=r"No such file or directory.*: name the file of a private key"):
+        read_key(tmp_path / "key.pem")
+    none = tmp_path / "none.pem"
+    none.write_text("no key")
+    none.chmod(0o600)
+    with pytest.raises(BundleInvalid, match="must be an Ed25519 private key in PEM"):
+        read_key(none)
