@@ -134,7 +134,16 @@ def train(
     intervals = _intervals(frame, split, fit, calibration, settings, seed=seed, threads=threads)
     described = {
         **_describe(tables, frame, split, fit, settings, outcome=outcome, seed=seed, measures=measures),
-        "reason_stability": _stability(frame, split, fit, seed=seed, threads=threads, refits=refits, progress=say),
+        "reason_stability": _stability(
+            frame,
+            split,
+            fit,
+            points_per_margin=settings.scale.factor * calibration.slope,
+            seed=seed,
+            threads=threads,
+            refits=refits,
+            progress=say,
+        ),
     }
     bundle = ScoringBundle.freeze(
         model_text=fit.model_text,
@@ -223,7 +232,7 @@ def _learn(frame: ModelFrame, split: Split, settings: TrainSettings, *, seed: in
 
 
 def _stability(
-    frame: ModelFrame, split: Split, fit: Fit, *, seed: int, threads: int, refits: int, progress: Progress
+    frame: ModelFrame, split: Split, fit: Fit, *, points_per_margin: float, seed: int, threads: int, refits: int, progress: Progress
 ) -> dict[str, object] | None:
     """Return how often the first reasons of the test period's suppliers survive, or None where no refits were asked for."""
     if not refits:
@@ -240,7 +249,9 @@ def _stability(
     )
     asked = frame.values[test][newest_rows(frame.supplier_ids[test], frame.as_of[test])]
     factors = [factor_of(entry) for entry in catalog_slice()]
-    return reason_stability(fit.model_text, grown, asked, factors, seed=seed, threads=threads, refits=refits).to_json()
+    return reason_stability(
+        fit.model_text, grown, asked, factors, points_per_margin=points_per_margin, seed=seed, threads=threads, refits=refits
+    ).to_json()
 
 
 def _compare(

@@ -72,7 +72,15 @@ class GrownFrom:
 
 
 def reason_stability(
-    model_text: str, grown: GrownFrom, asked: Values, factors: Sequence[Factor], *, seed: int, threads: int, refits: int = REFITS
+    model_text: str,
+    grown: GrownFrom,
+    asked: Values,
+    factors: Sequence[Factor],
+    *,
+    points_per_margin: float,
+    seed: int,
+    threads: int,
+    refits: int = REFITS,
 ) -> ReasonStability:
     """Grow the model again on resampled suppliers and compare first reasons.
 
@@ -86,6 +94,8 @@ def reason_stability(
         One row per supplier whose reasons are compared, shape (m, f).
     factors
         The f features as reasons speak of them.
+    points_per_margin
+        Points lost by a margin higher by 1, above 0: what is too little to be a reason is said in points.
     seed, threads
         ``threads`` changes the speed and no bit of the result.
     refits
@@ -104,14 +114,14 @@ def reason_stability(
     if refits < 2:
         raise OutOfRange(f"the survival of reasons needs at least 2 refits, found {refits}")
     reference = grown.values[_evenly(len(grown.values), REFERENCE_ROWS)]
-    own = _reasons(lgb.Booster(model_str=model_text), asked, reference, factors)
+    own = _reasons(lgb.Booster(model_str=model_text), asked, reference, factors, points_per_margin)
     has_reason = np.flatnonzero([bool(reasons) for reasons in own])
     if not len(has_reason):
         raise OutOfRange(f"none of the {len(asked)} suppliers asked has a reason that could survive")
     first = [own[i][0] for i in has_reason.tolist()]
     kept = np.empty((3, refits, len(first)))
     for index, booster in enumerate(grow_again(grown, refits, seed=seed, threads=threads)):
-        found = _reasons(booster, asked[has_reason], reference, factors)
+        found = _reasons(booster, asked[has_reason], reference, factors, points_per_margin)
         for j, (was, now) in enumerate(zip(first, found, strict=True)):
             families = [reason.family for reason in now]
             kept[:, index, j] = families[:1] == [was.family], bool(now) and now[0].feature == was.feature, was.family in families
@@ -147,12 +157,12 @@ def grow_again(grown: GrownFrom, refits: int, *, seed: int, threads: int) -> Ite
         yield lgb.train(settings, drawn, grown.rounds)
 
 
-def _reasons(booster: lgb.Booster, asked: Values, reference: Values, factors: Sequence[Factor]) -> list[tuple[Reason, ...]]:
-    """Return the principal reasons of each row by a booster.
-
-    Margins serve as well as points: on the scale all are multiplied by one factor below 0.
-    """
-    lost = -np.asarray(booster.predict(np.vstack([asked, reference]), pred_contrib=True, num_threads=1))[:, :-1]
+def _reasons(
+    booster: lgb.Booster, asked: Values, reference: Values, factors: Sequence[Factor], points_per_margin: float
+) -> list[tuple[Reason, ...]]:
+    """Return the principal reasons of each row by a booster."""
+    margins = np.asarray(booster.predict(np.vstack([asked, reference]), pred_contrib=True, num_threads=1))[:, :-1]
+    lost = -points_per_margin * margins
     usual, medians = np.median(lost[len(asked) :], axis=0).tolist(), _medians(reference)
     return [
         principal_reasons(factors, values=row, contributions=parts, reference_values=medians, reference_contributions=usual)

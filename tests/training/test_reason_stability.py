@@ -1,5 +1,6 @@
 import dataclasses
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 
@@ -8,7 +9,17 @@ from tests.training import drawn
 from training.bundle import factor_of
 from training.fit import Fit, fit_booster
 from training.params import BoosterParams
-from training.reason_stability import GrownFrom, ReasonStability, Survival, _survival, newest_rows, reason_stability
+from training.reason_stability import (
+    REFERENCE_ROWS,
+    GrownFrom,
+    ReasonStability,
+    Survival,
+    _evenly,
+    _reasons,
+    _survival,
+    newest_rows,
+    reason_stability,
+)
 
 PARAMS = BoosterParams(learning_rate=0.1, feature_fraction=1.0, leaf_budget=16 * 40)
 ROUNDS = 40
@@ -41,8 +52,11 @@ TEXT = fit_of(ROWS).model_text
 ASKED = drawn.rows(120, seed=12)[0]
 
 
-def stability(threads: int = 1, refits: int = 4, rows: GrownFrom = ROWS) -> ReasonStability:
-    return reason_stability(TEXT, rows, ASKED, FACTORS, seed=5, threads=threads, refits=refits)
+POINTS_PER_MARGIN = 57.7
+
+
+def stability(threads: int = 1, refits: int = 4, rows: GrownFrom = ROWS, points_per_margin: float = POINTS_PER_MARGIN) -> ReasonStability:
+    return reason_stability(TEXT, rows, ASKED, FACTORS, points_per_margin=points_per_margin, seed=5, threads=threads, refits=refits)
 
 
 def test_the_survival_is_the_same_with_one_thread_and_two() -> None:
@@ -65,7 +79,7 @@ def test_rows_of_one_supplier_are_drawn_together() -> None:
     free = dataclasses.replace(ROWS, params=dataclasses.replace(PARAMS, groups_in_leaf=0, prior_groups=0.0))
     fit = fit_of(free)
     alone = dataclasses.replace(free, supplier_ids=np.full(len(ROWS.y), "S1"), rounds=fit.rounds)
-    found = reason_stability(fit.model_text, alone, ASKED, FACTORS, seed=1, threads=1, refits=2)
+    found = reason_stability(fit.model_text, alone, ASKED, FACTORS, points_per_margin=POINTS_PER_MARGIN, seed=1, threads=1, refits=2)
     assert {found.first_family.low, found.first_feature.low, found.first_family_told.low} == {1.0}
 
 
@@ -92,8 +106,20 @@ def test_each_supplier_is_asked_once_by_its_newest_row() -> None:
     assert len(newest_rows(many, np.full(3000, np.datetime64("2024-01-01")))) == 500
 
 
+def test_what_is_too_little_to_be_a_reason_is_measured_in_points() -> None:
+    """A twentieth of a point, not of the log-odds."""
+    reference = ROWS.values[_evenly(len(ROWS.values), REFERENCE_ROWS)]
+    told = _reasons(lgb.Booster(model_str=TEXT), ASKED, reference, FACTORS, POINTS_PER_MARGIN)
+    of_points, of_margins = stability(refits=2).first_family.n, stability(refits=2, points_per_margin=1.0).first_family.n
+    assert of_points == sum(bool(reasons) for reasons in told) > of_margins
+    with pytest.raises(OutOfRange, match="none of the 120 suppliers"):
+        stability(refits=2, points_per_margin=1e-6)
+
+
 def test_one_refit_or_no_reason_is_refused() -> None:
     with pytest.raises(OutOfRange, match="at least 2 refits"):
         stability(refits=1)
     with pytest.raises(OutOfRange, match="none of the 3 suppliers"):
-        reason_stability(TEXT, ROWS, np.full((3, drawn.FEATURES), np.nan), FACTORS, seed=5, threads=1, refits=2)
+        reason_stability(
+            TEXT, ROWS, np.full((3, drawn.FEATURES), np.nan), FACTORS, points_per_margin=POINTS_PER_MARGIN, seed=5, threads=1, refits=2
+        )
