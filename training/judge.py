@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import TrainingFailed
+from credit.errors import OutOfRange, TrainingFailed
 from training.bundle import Scores, ScoringBundle
 from training.measures import auc, auc_standard_error, brier, calibration_line, ece, gini, ks, log_loss, psi
 
@@ -19,27 +19,30 @@ BEESWARM_ROWS = 1500
 Values = NDArray[np.float64]
 
 
-def out_of_time(y: Values, scores: Scores, *, reference_points: Values) -> dict[str, float]:
-    """Return the measures of the test rows; ``reference_points`` are the training rows' scores, for the score's PSI.
+def out_of_time(y: Values, scores: Scores, *, suppliers: NDArray[np.str_], reference_points: Values) -> dict[str, float]:
+    """Return the measures of the test rows, of which ``suppliers`` says whose each is.
 
-    Slope and intercept are left out where no line is most likely: the PDs are all alike, or separate good from bad fully.
+    ``reference_points`` are the training rows' scores, for the score's PSI. Slope and intercept are left out where no line is most
+    likely: the PDs are all alike, or separate good from bad fully; the AUC's standard error where all bad or all good rows are one
+    supplier's.
     """
-    line: dict[str, float] = {}
+    found: dict[str, float] = {}
     with suppress(TrainingFailed):
-        line["calibration_slope"], line["calibration_intercept"] = calibration_line(y, scores.pd)
+        found["calibration_slope"], found["calibration_intercept"] = calibration_line(y, scores.pd)
+    with suppress(OutOfRange):
+        found["auc_standard_error"] = auc_standard_error(y, scores.pd, np.unique(suppliers, return_inverse=True)[1])
     edges = np.unique(np.quantile(reference_points, np.linspace(0, 1, PSI_BINS + 1)[1:-1]))
     return {
         "rows": float(len(y)),
         "bad_rate": float(y.mean()),
         "mean_pd": float(scores.pd.mean()),
         "auc": auc(y, scores.pd),
-        "auc_standard_error": auc_standard_error(y, scores.pd),
         "gini": gini(y, scores.pd),
         "ks": ks(y, scores.pd),
         "brier": brier(y, scores.pd),
         "log_loss": log_loss(y, scores.pd),
         "ece": ece(y, scores.pd),
-        **line,
+        **found,
         "score_psi": psi(_shares(reference_points, edges), _shares(scores.points, edges)),
     }
 

@@ -177,8 +177,11 @@ def _performance(found: Monitoring) -> str:
     )
     rows = [("当前预计 expected now", str(found.suppliers), *_expected_cells(found.expected))]
     if "auc" in found.tested:
-        error = found.tested.get("auc_standard_error", 0.0)
-        cells = (_interval(found.tested["auc"], error), _number(found, "log_loss", ".4f"), _number(found, "bad_rate", ".2%"))
+        cells = (
+            _interval(found.tested["auc"], found.tested.get("auc_standard_error")),
+            _number(found, "log_loss", ".4f"),
+            _number(found, "bad_rate", ".2%"),
+        )
         rows.append(("测试期实测 the test period", "", *cells))
     if found.matured is not None:
         one = found.matured
@@ -220,7 +223,9 @@ def _number(found: Monitoring, name: str, form: str) -> str:
     return format(found.tested[name], form) if name in found.tested else "未测 not measured"
 
 
-def _interval(value: float, error: float) -> str:
+def _interval(value: float, error: float | None) -> str:
+    if error is None:
+        return f"{value:.3f}"
     return f"{value:.3f} [{value - 1.96 * error:.3f}, {value + 1.96 * error:.3f}]"
 
 

@@ -126,7 +126,9 @@ def train(
     say("judge out of time", 0.0)
     scores = scorer.score(frame.values[split.test])
     reference = reference_rows(frame.values[split.train])
-    measures = out_of_time(frame.y[split.test], scores, reference_points=scorer.score(reference).points)
+    measures = out_of_time(
+        frame.y[split.test], scores, suppliers=frame.supplier_ids[split.test], reference_points=scorer.score(reference).points
+    )
     compared = _compare(
         home, frame, split, settings, scores.pd, with_hazard=with_hazard, seed=seed, threads=threads, progress=say
     )  # fmt: skip
