@@ -29,6 +29,7 @@ from sklearn.model_selection import StratifiedKFold
 from benchmarks.models_peers.peers import AVERAGED, PEERS, Peer
 from benchmarks.models_peers.tables import TABLES, CreditTable, credit_table
 from training.measures import auc, calibration_line, ece, log_loss
+from training.params import CANDIDATES
 from training.recipe import Columns, learn
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,8 @@ SEED, FOLDS = 20261121, 5
 OURS, DIRECTED, AVERAGE = "lianxin", "lianxin directed", "average of four"
 NEEDED = {"scorecard": "optbinning", "LightGBM tuned": "optuna", "XGBoost": "xgboost", "CatBoost": "catboost", "EBM": "interpret"}
 MEASURES = ("auc", "log_loss", "slope", "ece")
+RECIPE = repr(CANDIDATES)
+"""Kept beside our scores, which are another recipe's where it differs."""
 
 
 def recipe(train: CreditTable, values: Floats, seed: int) -> Floats:
@@ -212,9 +215,16 @@ def summary(tables: Sequence[Judged]) -> list[str]:
 
 
 def save(path: Path, tables: Sequence[Judged]) -> None:
-    """Write outcomes, folds and log-odds as JSON."""
+    """Write outcomes, folds and log-odds as JSON, and by which recipe ours were made."""
     content = [
-        {"name": j.name, "y": j.y.tolist(), "fold": j.fold.tolist(), "scores": {s: v.tolist() for s, v in j.scores.items()}} for j in tables
+        {
+            "name": j.name,
+            "recipe": RECIPE,
+            "y": j.y.tolist(),
+            "fold": j.fold.tolist(),
+            "scores": {s: v.tolist() for s, v in j.scores.items()},
+        }
+        for j in tables
     ]
     path.write_text(json.dumps(content), encoding="utf-8")
 
@@ -225,6 +235,8 @@ def read(paths: Sequence[Path]) -> list[Judged]:
     for path in paths:
         for kept in json.loads(path.read_text(encoding="utf-8")):
             begun = tables.get(kept["name"]) or Judged(kept["name"], np.array(kept["y"]), np.array(kept["fold"]), {})
+            if {OURS, DIRECTED} & set(kept["scores"]) and kept.get("recipe") != RECIPE:
+                raise SystemExit(f"{path} holds lianxin's scores of {kept['name']} by another recipe: take another file, or run them again")
             for scorer, values in kept["scores"].items():
                 found = np.array(values)
                 begun.scores[scorer] = np.where(np.isnan(found), begun.scores.get(scorer, found), found)

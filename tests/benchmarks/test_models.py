@@ -71,6 +71,17 @@ def test_the_average_is_of_the_log_odds_and_needs_all_its_peers() -> None:
     assert with_average(dataclasses.replace(table, scores=peers)).scores["average of four"].tolist() == [1.5] * 20
 
 
+def test_scores_of_another_recipe_are_not_taken_for_ours(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    save(path, [two_scorers()])
+    path.write_text(path.read_text(encoding="utf-8").replace("num_leaves=16", "num_leaves=12"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="holds lianxin's scores of two by another recipe"):
+        read([path])
+    save(path, [dataclasses.replace(two_scorers(), scores={"poor": np.zeros(20)})])
+    path.write_text(path.read_text(encoding="utf-8").replace("num_leaves=16", "num_leaves=12"), encoding="utf-8")
+    assert read([path])[0].scores["poor"].tolist() == [0.0] * 20
+
+
 def test_saved_scorers_of_one_table_come_back_together(tmp_path: Path, judged: Judged) -> None:
     paths: list[Path] = []
     for scorer, values in judged.scores.items():
