@@ -95,7 +95,6 @@ def score(
     """
     import numpy as np
 
-    from credit.errors import NotEnoughHistory
     from features.build import write_parquet
     from lianxin.opening import load_signed, open_or_build
     from lianxin.spark_engine import write_scores
@@ -111,10 +110,6 @@ def score(
         ledger = open_or_build(folder, zone, tell)
         tell("scoring", 0.8)
         batch = score_batch(model, ledger, as_of.date())
-        if not batch.grades:
-            raise NotEnoughHistory(
-                f"nothing was known of any supplier before {as_of.date()}; the first day of the data is {ledger.first_day}"
-            )
         columns: dict[str, Any] = {
             "supplier_id": batch.matrix.supplier_ids.astype(object),
             "points": batch.scores.points,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from credit.abstention import Interval, Standing, stand
-from credit.errors import BundleInvalid
+from credit.errors import BundleInvalid, NotEnoughHistory
 from credit.grade import Grade
 from credit.reason import Reason
 from credit.score import Score
@@ -102,9 +102,17 @@ def assess_row(
 
 
 def score_batch(bundle: ScoringBundle, ledger: Ledger, as_of: date, suppliers: Sequence[str] | None = None) -> BatchScores:
-    """Score all suppliers known before ``as_of``, or the named ones; raises as `assess` does."""
+    """Score all suppliers known before ``as_of``, or the named ones.
+
+    Raises as `assess` does, and `NotEnoughHistory` where none of them was known.
+    """
     refuse_later_as_of(ledger, as_of)
-    return score_matrix(bundle, build_features(ledger, [as_of], suppliers, features=scored_features(bundle.names)))
+    batch = score_matrix(bundle, build_features(ledger, [as_of], suppliers, features=scored_features(bundle.names)))
+    if not batch.grades:
+        raise NotEnoughHistory(
+            f"nothing was known of any supplier before {as_of}; the first day of the data is {ledger.first_day}: ask for a later day"
+        )
+    return batch
 
 
 def score_matrix(bundle: ScoringBundle, matrix: FeatureMatrix) -> BatchScores:

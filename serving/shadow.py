@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.errors import NotEnoughHistory
 from credit.grade import Grade
 from features.ledger import Ledger
 from serving.assess import BatchScores, score_batch
@@ -57,16 +56,8 @@ class Shadow:
 
 
 def score_both(champion: ScoringBundle, challenger: ScoringBundle, ledger: Ledger, as_of: date) -> Shadow:
-    """Score every supplier known before ``as_of`` by both models.
-
-    Raises as `serving.assess.score_batch`, and `NotEnoughHistory` where no supplier was known.
-    """
-    old = score_batch(champion, ledger, as_of)
-    if not old.grades:
-        raise NotEnoughHistory(
-            f"nothing was known of any supplier before {as_of}; the first day of the data is {ledger.first_day}: ask for a later day"
-        )
-    return Shadow(old, score_batch(challenger, ledger, as_of))
+    """Score every supplier known before ``as_of`` by both models; raises as `serving.assess.score_batch` does."""
+    return Shadow(score_batch(champion, ledger, as_of), score_batch(challenger, ledger, as_of))
 
 
 def _safest_first(batch: BatchScores) -> list[Grade]:
