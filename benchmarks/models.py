@@ -10,7 +10,8 @@ a file that was stopped; `--read` sums saved files up without fitting, so that t
 missing it says which, compares on those that are there, and gives no rank. Peers need the extra `bench`; those not installed are left out.
 
 The choice of the recipe must not look at these folds (docs/decisions/0012, 0018). Out of time: `python -m benchmarks.olist_model` (a real
-marketplace) and `python -m benchmarks.platform` (simulated, against the true PD), which train by the same recipe.
+marketplace) and `python -m benchmarks.platform` (simulated, against the true PD), which train by the same recipe; both beside these
+peers: `python -m benchmarks.models_out_of_time`.
 """
 
 import argparse
@@ -235,7 +236,7 @@ def read(paths: Sequence[Path]) -> list[Judged]:
     for path in paths:
         for kept in json.loads(path.read_text(encoding="utf-8")):
             begun = tables.get(kept["name"]) or Judged(kept["name"], np.array(kept["y"]), np.array(kept["fold"]), {})
-            if {OURS, DIRECTED} & set(kept["scores"]) and kept.get("recipe") != RECIPE:
+            if any(scorer.startswith(OURS) for scorer in kept["scores"]) and kept.get("recipe") != RECIPE:
                 raise SystemExit(f"{path} holds lianxin's scores of {kept['name']} by another recipe: take another file, or run them again")
             for scorer, values in kept["scores"].items():
                 found = np.array(values)

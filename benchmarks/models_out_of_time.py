@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,8 @@ import numpy.typing as npt
 from lightgbm import Booster
 
 from benchmarks.ablation import Study, olist, simulated
-from benchmarks.models import AVERAGE, OURS, installed, probability
-from benchmarks.models_peers.peers import AVERAGED, PEERS
+from benchmarks.models import OURS, Judged, installed, probability, read, save, with_average
+from benchmarks.models_peers.peers import PEERS
 from benchmarks.models_peers.tables import CreditTable
 from benchmarks.olist import Outcome
 from benchmarks.platform import true_pds
@@ -100,26 +100,22 @@ def score(asked: OutOfTime, scorer: str) -> Floats:
     return PEERS[scorer](asked.learnt, asked.asked, SEED)
 
 
-def score_all(asked: OutOfTime, scorers: Sequence[str], path: Path | None) -> dict[str, Floats]:
-    """Score the test rows by every scorer; what a file at the path holds already is read from it."""
-    kept: dict[str, Floats] = dict(np.load(path)) if path and path.exists() else {}
-    if any(len(values) != len(asked.y) for values in kept.values()):
-        raise SystemExit(f"{path} holds other rows than the {len(asked.y)} to judge: give --save another folder")
+def score_all(asked: OutOfTime, scorers: Sequence[str], path: Path | None) -> Judged:
+    """Score the test rows, all one fold, by every scorer; what a file at the path holds already is read from it."""
+    judged = Judged(asked.study.name, asked.y, np.zeros(len(asked.y), dtype=np.intp), {})
+    if path and path.exists():
+        (kept,) = read([path])
+        if not np.array_equal(kept.y, judged.y):
+            raise SystemExit(f"{path} holds other rows than the {len(asked.y)} to judge: give --save another folder")
+        judged = kept
     for scorer in scorers:
-        if scorer not in kept:
+        if scorer not in judged.scores:
             began = time.process_time()
-            kept[scorer] = score(asked, scorer)
+            judged.scores[scorer] = score(asked, scorer)
             print(f"{asked.study.name}: {scorer}, {time.process_time() - began:.0f} s of CPU", file=sys.stderr, flush=True)
             if path:
-                np.savez(path, **kept)  # type: ignore[arg-type]
-    return {scorer: kept[scorer] for scorer in scorers}
-
-
-def with_average(scores: dict[str, Floats]) -> dict[str, Floats]:
-    """Add the mean of the peers' log-odds, where all of them are there."""
-    if not set(AVERAGED) <= set(scores):
-        return scores
-    return {**scores, AVERAGE: np.mean([scores[scorer] for scorer in AVERAGED], axis=0)}
+                save(path, [judged])
+    return replace(judged, scores={scorer: judged.scores[scorer] for scorer in scorers})
 
 
 def describe(asked: OutOfTime, scores: dict[str, Floats]) -> list[str]:
@@ -173,8 +169,8 @@ def main() -> None:
             asked = OutOfTime(study, varying(study))
         if args.save:
             args.save.mkdir(parents=True, exist_ok=True)
-        scores = score_all(asked, installed(args.scorers), args.save and args.save / f"{name}.npz")
-        print("\n".join(describe(asked, with_average(scores))), flush=True)
+        judged = score_all(asked, installed(args.scorers), args.save and args.save / f"{name}.json")
+        print("\n".join(describe(asked, with_average(judged).scores)), flush=True)
 
 
 if __name__ == "__main__":

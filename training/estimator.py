@@ -49,6 +49,8 @@ class LianxinClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The second class is the bad one.
     calibration_ : Calibration
         The affine map.
+    params_ : BoosterParams
+        How the trees were grown: those given, or what the folds chose.
     model_text_ : str
         The booster, as LightGBM writes it.
     n_features_in_, feature_names_in_

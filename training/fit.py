@@ -27,6 +27,18 @@ STEP = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """Parameters the folds could have chosen: the best number of trees with them, and the folds' log loss after calibration there.
+
+    No log loss where no calibration keeps the order of the margins.
+    """
+
+    params: BoosterParams
+    rounds: int
+    log_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """A fitted booster as text, its parameters, its number of trees, and for each training row the margin of a booster that never
     saw the row's supplier; ``log_loss_by_step`` is the folds' log loss after calibration, every `STEP` trees; ``tried`` says what
@@ -38,19 +50,7 @@ class Fit:
     rounds: int
     margins_out_of_fold: NDArray[np.float64]
     log_loss_by_step: tuple[float, ...]
-    tried: tuple["Tried", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """Parameters the folds could have chosen: the best number of trees with them, and the folds' log loss after calibration there.
-
-    No log loss where no calibration keeps the order of the margins.
-    """
-
-    params: BoosterParams
-    rounds: int
-    log_loss: float | None
+    tried: tuple[Tried, ...]
 
 
 def fit_booster(

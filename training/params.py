@@ -12,7 +12,7 @@ MONOTONE_METHODS = ("basic",)
 
 @dataclass(frozen=True, slots=True)
 class BoosterParams:
-    """Parameters of a booster; by default those of the recipe's finer way, the same for every table (docs/decisions/0018).
+    """Parameters of a booster; by default those of `LIGHTLY_SHRUNK`, the recipe's first candidate (docs/decisions/0018).
 
     Parameters
     ----------

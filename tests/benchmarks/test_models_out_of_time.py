@@ -1,5 +1,6 @@
 """The comparison out of time, on drawn rows of a few suppliers."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.ablation import Study
-from benchmarks.models import AVERAGE, OURS
-from benchmarks.models_out_of_time import UNDIRECTED, OutOfTime, describe, score_all, varying, with_average
+from benchmarks.models import AVERAGE, OURS, Judged, save, with_average
+from benchmarks.models_out_of_time import UNDIRECTED, OutOfTime, describe, score_all, varying
 from benchmarks.models_peers.peers import AVERAGED, _a_fifth, _bags, _folds
 from features.catalog import CATALOG
 from training.dataset import ModelFrame
@@ -47,7 +48,7 @@ ASKED = drawn()
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    return score_all(ASKED, SCORERS, tmp_path_factory.mktemp("kept") / "drawn.npz")
+    return score_all(ASKED, SCORERS, tmp_path_factory.mktemp("kept") / "drawn.json").scores
 
 
 def test_columns_that_do_not_vary_in_the_training_rows_are_left_out() -> None:
@@ -68,19 +69,25 @@ def test_every_scorer_ranks_the_same_test_rows_and_the_true_pd_bounds_them(score
     assert "lianxin less it" in lines[-1]
 
 
-def test_what_was_kept_is_read_and_other_rows_are_refused(tmp_path: Path, scores: dict[str, np.ndarray]) -> None:
-    path = tmp_path / "kept.npz"
-    np.savez(path, lianxin=np.arange(len(ASKED.y), dtype=np.float64))
-    assert score_all(ASKED, [OURS], path)[OURS][-1] == len(ASKED.y) - 1
-    np.savez(path, lianxin=np.arange(3.0))
-    with pytest.raises(SystemExit, match="holds other rows than the"):
-        score_all(ASKED, [OURS], path)
+def kept(path: Path, y: np.ndarray) -> Path:
+    save(path, [Judged("drawn", y, np.zeros(len(y), dtype=np.intp), {OURS: np.arange(len(y), dtype=np.float64)})])
+    return path
+
+
+def test_what_was_kept_is_read_and_other_rows_are_refused(tmp_path: Path) -> None:
+    path = kept(tmp_path / "kept.json", ASKED.y)
+    assert score_all(ASKED, [OURS], path).scores[OURS][-1] == len(ASKED.y) - 1
+    for other in (np.zeros(3), 1.0 - ASKED.y):
+        kept(path, other)
+        with pytest.raises(SystemExit, match="holds other rows than the"):
+            score_all(ASKED, [OURS], path)
 
 
 def test_the_average_needs_all_its_peers() -> None:
     found = {name: np.full(2, float(place)) for place, name in enumerate(AVERAGED)}
-    assert with_average(found)[AVERAGE].tolist() == [1.5, 1.5]
-    assert AVERAGE not in with_average({AVERAGED[0]: np.zeros(2)})
+    judged = Judged("two", np.array([1.0, 0.0]), np.zeros(2, dtype=np.intp), found)
+    assert with_average(judged).scores[AVERAGE].tolist() == [1.5, 1.5]
+    assert AVERAGE not in with_average(replace(judged, scores={AVERAGED[0]: np.zeros(2)})).scores
 
 
 def test_inner_splits_of_the_peers_keep_a_suppliers_rows_together() -> None:
